@@ -1,0 +1,61 @@
+"""Failures that an operator can meet: one class for each thing that there is to do about it.
+
+The text of an error is one line that names the key, argument or file and what would be right. Every command
+ends with the error's `exit_code`: 1 it failed, 2 the command or the configuration is wrong, 3 refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class TandemError(Exception):
+    """Something failed; the message says what, and what to do."""
+
+    exit_code = 1
+
+
+class ConfigurationError(TandemError):
+    """The configuration is wrong: every problem, each with its key path and what would be right."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class SettingsNotImportable(ConfigurationError):
+    """The project's settings module, or an app that it names, does not import: mend the project."""
+
+
+class PortTaken(TandemError):
+    """Another process listens where this server should: stop it, or bind elsewhere."""
+
+
+class DatabaseUnreachable(TandemError):
+    """The database does not answer: start it, or correct its address."""
+
+
+class NotMigrated(TandemError):
+    """Tandem's tables are missing or old: run the migrations."""
+
+
+class InvalidJob(TandemError, ValueError):
+    """What was to be enqueued cannot be: correct the argument that the message names."""
+
+    exit_code = 2
+
+
+class JobNotFound(TandemError):
+    """No job has this id, neither waiting nor finished: look at `tandem tasks list`."""
+
+
+class Refused(TandemError):
+    """A fence, lock, gate or permission says no: nothing was changed."""
+
+    exit_code = 3
+
+
+class FenceHeld(Refused):
+    """The fence names another release: activate this one, or serve that one."""

