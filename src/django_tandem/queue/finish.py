@@ -1,0 +1,69 @@
+"""Finish: outcomes become results, for the jobs whose lease this worker still has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import psycopg
+
+from django_tandem.queue import events
+from django_tandem.queue.claim import Owner
+from django_tandem.queue.connect import Connection
+from django_tandem.queue.job import Outcome
+from django_tandem.queue.run import failed
+from django_tandem.queue.statements import statement
+
+_FINISH = statement("finish", "finish")
+_WRITTEN = statement("finish", "written")
+
+
+def finish(connection: Connection, owner: Owner, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Write `outcomes` in one statement. Returns those that were dropped: their lease was lost."""
+    cursor = connection.execute(_FINISH, _columns(owner, outcomes), binary=True)
+    return lost(outcomes, {row[0] for row in cursor.fetchall()})
+
+
+def finish_each(connection: Connection, owner: Owner, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """As finish, one by one: an outcome that the database refuses becomes a failure with the reason."""
+    dropped = []
+    for outcome in outcomes:
+        try:
+            dropped += finish(connection, owner, [outcome])
+        except psycopg.DataError as error:
+            events.unwritable(outcome, error)
+            dropped += finish(connection, owner, [failed(outcome.job, owner, outcome.began, error)])
+    return dropped
+
+
+def lost(outcomes: Sequence[Outcome], written: Collection[int]) -> list[Outcome]:
+    """The outcomes that are not among the `written` ids."""
+    if len(written) == len(outcomes):
+        return []
+    return [outcome for outcome in outcomes if outcome.job.id not in written]
+
+
+def already_written(connection: Connection, owner: Owner, outcomes: Sequence[Outcome]) -> set[int]:
+    """After a broken connection: the ids among `outcomes` whose results did arrive."""
+    parameters = {
+        "server": owner.server,
+        "ids": [outcome.job.id for outcome in outcomes],
+        "attempts": [outcome.job.attempt for outcome in outcomes],
+    }
+    return {row[0] for row in connection.execute(_WRITTEN, parameters)}
+
+
+def _columns(owner: Owner, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    now = time.monotonic()
+    jobs, states, began, ended, returned, histories = zip(*outcomes, strict=True)
+    return {
+        "server": owner.server,
+        "ids": [job.id for job in jobs],
+        "attempts": [job.attempt for job in jobs],
+        "states": [int(state) for state in states],
+        "began": [now - moment for moment in began],
+        "ended": [now - moment for moment in ended],
+        "returned": list(returned),
+        "histories": list(histories),
+    }

@@ -1,0 +1,259 @@
+"""The jobs that a worker has in hand, and the exchange of them with the database: outcomes in, claims out.
+
+Slots take jobs from here. The slot that finds too few makes the exchange itself, so that no job is handed from thread
+to thread when jobs are short; other slots are woken when there is enough for them too.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from contextlib import nullcontext, suppress
+from datetime import datetime
+from operator import attrgetter
+
+import psycopg
+
+from django_tandem.queue import claim, events, finish, lease
+from django_tandem.queue.claim import Horizons, Owner
+from django_tandem.queue.connect import Connection
+from django_tandem.queue.job import Job, Outcome
+from django_tandem.queue.pace import MOST_HELD, Pace
+
+# An outcome waits at most this long for others to be written with it.
+SETTLE_S = 0.010
+
+# A job that was claimed and not begun for this long goes back: the slots are held by longer work than was expected.
+STALE_S = 0.100
+
+_in_due_order = attrgetter("due", "id")
+
+
+class Intake:
+    """Jobs in hand (`held`, in due order) and outcomes to be written. All methods may be called from any thread.
+
+    `epoch` is the fence's epoch under which this worker may claim; None: it may not.
+    """
+
+    def __init__(self, connection: Connection, owner: Owner, horizons: Horizons, threads: int) -> None:
+        self.connection = connection
+        self.owner = owner
+        self.horizons = horizons
+        self.pace = Pace(threads)
+        self.epoch: int | None = None
+        self.broken: Exception | None = None
+        self.begun = 0  # rises with each job that begins: how a stall is seen
+        self._threads = threads
+        self._held: deque[Job] = deque()
+        self._running: set[int] = set()
+        self._moved_at = 0.0
+        self._outcomes: list[Outcome] = []
+        self._work = threading.Condition()
+        self._exchanging = threading.Lock()
+        self._idle = 0
+        self._dry = False
+        self._heard = 0
+        self._closed = False
+
+    # What slots call
+
+    def take(self) -> Job | None:
+        """The next job to begin; waits for one. None: there will be no more."""
+        while True:
+            if self._wants_exchange() and self._exchanging.acquire(blocking=False):
+                try:
+                    self._exchange(by_slot=True)
+                finally:
+                    self._exchanging.release()
+            with self._work:
+                if self._held:
+                    self.begun += 1
+                    self._moved_at = time.monotonic()
+                    job = self._held.popleft()
+                    self._running.add(job.id)
+                    return job
+                if self._closed:
+                    return None
+                if not self._wants_exchange() or self._exchanging.locked():
+                    self._idle += 1
+                    self._work.wait()
+                    self._idle -= 1
+
+    def give(self, outcome: Outcome) -> None:
+        """An outcome, to be written with the next exchange."""
+        self.pace.observe(outcome.ended - outcome.began)
+        self._outcomes.append(outcome)
+        self._running.discard(outcome.job.id)
+
+    def put_back(self, job: Job, error: ImportError) -> None:
+        """This release does not know the job's task: another may."""
+        events.task_unknown(job, error)
+        with self._exchanging:
+            try:
+                claim.postpone(self.connection, self.owner, job)
+            except psycopg.Error as broken:
+                self.broken = broken
+        self._running.discard(job.id)
+
+    # What the control loop calls
+
+    def hear(self, announced: list[tuple[str, datetime]]) -> None:
+        """Jobs became ready: claim them if a slot is free or one of them overtakes what is held."""
+        for queue, due in announced:
+            self.horizons.announced(queue, due)
+        self._heard += 1
+        self._dry = False
+        with self._work:
+            full = bool(self._held) and not self.pace.room(len(self._held), self._idle)
+            # The last of those that begin next: what is due before it begins first.
+            before = self._held[min(self._threads, len(self._held)) - 1].due if full else claim.EVER
+        if not full:
+            self.exchange()
+        elif any(due < before for _, due in announced):
+            self._overtake(before)
+
+    def exchange(self) -> None:
+        """Write outcomes and claim what there is room for; the thread that already does so is left to it."""
+        if self._exchanging.acquire(blocking=False):
+            try:
+                self._exchange(by_slot=False)
+            finally:
+                self._exchanging.release()
+
+    def look_again(self) -> None:
+        """Forget that there was nothing to claim: an announcement may have been missed."""
+        self._dry = False
+        self.exchange()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something that must not wait long: held jobs beside idle slots, or outcomes."""
+        return bool((self._held and (self._idle or self._is_stale())) or self._outcomes)
+
+    def wake(self) -> None:
+        """Let one more slot take from what is held."""
+        with self._work:
+            self._work.notify()
+
+    def settle_late(self) -> None:
+        """Write the outcomes that have waited for long, and give back jobs that have."""
+        if (outcomes := self._outcomes) and (not self._held or outcomes[0].age_s > SETTLE_S):
+            self.exchange()
+        if self._is_stale():
+            self.release_held()
+
+    def release_held(self) -> None:
+        """Give back what is held and not begun."""
+        with self._exchanging:
+            with self._work:
+                held, self._held = self._held, deque()
+            try:
+                claim.release(self.connection, self.owner, held)
+            except psycopg.Error as error:
+                self.broken = error  # they are strays then: reconnected gives them back
+
+    def close(self) -> None:
+        """No more claims; what is held goes back; slots end when they have finished what they run."""
+        self.epoch = None
+        self._closed = True
+        self.release_held()
+        with self._work:
+            self._work.notify_all()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in hand: no job held, none running, no outcome to be written."""
+        return not (self._held or self._running or self._outcomes)
+
+    def give_up(self, reason: str) -> int:
+        """Give back what still runs, the attempt counted, and return how many. What it does from now on is dropped."""
+        with self._exchanging:
+            left = len(self._running)
+            if left or self._outcomes:
+                with suppress(psycopg.Error):  # the server's keeper or a rescuer does it then
+                    lease.put_back(self.connection, *self.owner, begun=list(self._running), reason=reason)
+            return left
+
+    def reconnected(self, connection: Connection) -> None:
+        """Go on with a new connection: find out which outcomes had arrived, give back what was claimed unheard."""
+        with self._exchanging:
+            arrived = finish.already_written(connection, self.owner, self._outcomes) if self._outcomes else set()
+            self._outcomes = [outcome for outcome in self._outcomes if outcome.job.id not in arrived]
+            with self._work:
+                in_hand = {*self._running, *(job.id for job in self._held), *(o.job.id for o in self._outcomes)}
+            claim.return_strays(connection, self.owner, in_hand)
+            self.connection, self.broken = connection, None
+            self._dry = False
+        with self._work:
+            self._work.notify_all()
+
+    # How it is done
+
+    def _wants_exchange(self) -> bool:
+        if self.broken is not None:
+            return False
+        held, outcomes = len(self._held), self._outcomes
+        if outcomes and (not held or len(outcomes) >= MOST_HELD or outcomes[0].age_s > SETTLE_S):
+            return True
+        if self.epoch is None or self._dry:
+            return False
+        # Longer jobs are fetched before the last is taken, so that no slot waits for the database.
+        return not held or (not self.pace.short and held < self._threads)
+
+    def _exchange(self, *, by_slot: bool) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        heard = self._heard
+        room = 0 if self.epoch is None or self._dry else self.pace.room(len(self._held), self._idle + by_slot)
+        try:
+            jobs = self._write_and_claim(outcomes, room)
+        except psycopg.Error as error:
+            self.broken = error
+            self._outcomes = outcomes + self._outcomes
+            return
+        if room and len(jobs) < room and heard == self._heard:
+            self._dry = True
+        self._hold(jobs, by_slot=by_slot)
+
+    def _write_and_claim(self, outcomes: list[Outcome], room: int) -> list[Job]:
+        try:
+            with self.connection.transaction() if outcomes and room else nullcontext():  # one commit for both
+                dropped = finish.finish(self.connection, self.owner, outcomes) if outcomes else []
+                jobs = self._claim(room) if room else []
+        except psycopg.DataError:
+            # One outcome that cannot be stored must not hold up the others.
+            dropped = finish.finish_each(self.connection, self.owner, outcomes)
+            jobs = []
+        for outcome in dropped:
+            events.lease_lost(outcome)
+        return jobs
+
+    def _claim(self, count: int, before: datetime = claim.EVER) -> list[Job]:
+        epoch = self.epoch
+        return [] if epoch is None else claim.claim(self.connection, self.owner, epoch, self.horizons, count, before)
+
+    def _overtake(self, before: datetime) -> None:
+        with self._exchanging:
+            try:
+                jobs = self._claim(self._threads, before)
+            except psycopg.Error as error:
+                self.broken = error
+                return
+            self._hold(jobs, by_slot=False)
+
+    def _hold(self, jobs: list[Job], *, by_slot: bool) -> None:
+        if not jobs:
+            return
+        with self._work:
+            in_order = not self._held or _in_due_order(self._held[-1]) < _in_due_order(jobs[0])
+            self._held.extend(jobs)
+            if not in_order:
+                self._held = deque(sorted(self._held, key=_in_due_order))
+            self._moved_at = time.monotonic()
+            if self._idle:
+                # Short jobs stay with the slot that fetched them.
+                more = len(self._held) - by_slot
+                self._work.notify(more if not self.pace.short else int(not by_slot))
+
+    def _is_stale(self) -> bool:
+        return bool(self._held) and time.monotonic() - self._moved_at > STALE_S

@@ -1,0 +1,102 @@
+"""A job as Django's TaskResult, wherever it is: waiting, running or finished."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connections
+from django.utils.module_loading import import_string
+
+from django_tandem.queue.arguments import load_arguments, load_return
+from django_tandem.queue.statements import statement
+from django_tandem.queue.states import PUBLIC_STATUS, State
+from django_tandem.queue.tasks_api import Task, TaskError, TaskResult
+
+_ONE = statement("results", "one")
+
+
+class Row(NamedTuple):
+    """A row of tandem_job or tandem_result, in the order that `results.one` selects. Times are in UTC."""
+
+    id: int
+    queue: str
+    task: str
+    arguments: str
+    backend: str
+    priority: int
+    state: State
+    attempt: int
+    worker: int | None
+    server: int | None
+    enqueued_at: datetime
+    run_after: datetime | None
+    started_at: datetime | None
+    last_attempted_at: datetime | None
+    finished_at: datetime | None
+    history: str | None
+    return_value: str | None
+
+    @property
+    def past_attempts(self) -> list[dict[str, Any]]:
+        """One object an attempt that ended without finishing the job, or that failed it."""
+        return json.loads(self.history) if self.history else []
+
+
+def read(database: str, job: int) -> Row | None:
+    """The row of `job`, or None."""
+    with connections[database].cursor() as cursor:
+        cursor.execute(_ONE, {"id": job})
+        row = cursor.fetchone()
+    return None if row is None else Row(*row)._replace(state=State(row[6]))
+
+
+def as_task_result(row: Row, alias: str) -> TaskResult[Any]:
+    """Django's view of `row`. Raises ImportError when its task cannot be imported here."""
+    task = find_task(row.task)
+    if (row.priority, row.queue, row.run_after, alias) != (task.priority, task.queue_name, None, task.backend):
+        task = task.using(priority=row.priority, queue_name=row.queue, run_after=row.run_after, backend=alias)
+    args, kwargs = load_arguments(row.arguments)
+    result: TaskResult[Any] = TaskResult(
+        task=task,
+        id=str(row.id),
+        status=PUBLIC_STATUS[row.state],
+        enqueued_at=row.enqueued_at,
+        started_at=row.started_at,
+        last_attempted_at=row.last_attempted_at,
+        finished_at=row.finished_at,
+        args=args,
+        kwargs=kwargs,
+        backend=alias,
+        errors=errors_of(row),
+        worker_ids=workers_of(row),
+    )
+    if row.state is State.SUCCESSFUL:
+        object.__setattr__(result, "_return_value", load_return(row.return_value))
+    return result
+
+
+def find_task(path: str) -> Task[..., Any]:
+    """The Task at the dotted `path`. Raises ImportError when there is none."""
+    task = import_string(path)
+    if not isinstance(task, Task):
+        raise ImportError(f"{path} is of type {type(task).__name__}; expected a Task: decorate the function with @task")
+    return task
+
+
+def errors_of(row: Row) -> list[TaskError]:
+    """One error an attempt that raised or was cut off, oldest first."""
+    return [
+        TaskError(exception_class_path=past["error"]["class"], traceback=past["error"]["text"])
+        for past in row.past_attempts
+    ]
+
+
+def workers_of(row: Row) -> list[str]:
+    """One worker an attempt, "server-process", oldest first; its length is the number of attempts."""
+    workers = [past["worker"] for past in row.past_attempts]
+    current = f"{row.server}-{row.worker}"
+    if row.server is not None and row.state is not State.FAILED:
+        workers.append(current)
+    return workers

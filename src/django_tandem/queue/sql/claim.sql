@@ -1,0 +1,47 @@
+-- name: claim
+-- The earliest due of the given queues, if the fence still stands where this server last saw it.
+-- `horizons` is a lower bound on due, a queue: it keeps the scan off row versions that a long transaction holds back.
+UPDATE tandem_job
+SET state = 2, server = %(server)s, worker = %(worker)s, attempt = attempt + 1, claimed_at = statement_timestamp()
+WHERE id = ANY (ARRAY(
+    SELECT job.id
+    FROM unnest(%(queues)s::text[], %(horizons)s::timestamptz[]) AS wanted (queue, horizon)
+    CROSS JOIN LATERAL (
+        SELECT id, due FROM tandem_job
+        WHERE state = 1 AND queue = wanted.queue AND due >= wanted.horizon AND due < %(before)s::timestamptz
+        ORDER BY queue, due, id
+        LIMIT %(count)s
+        FOR UPDATE SKIP LOCKED
+    ) AS job
+    WHERE (SELECT epoch FROM tandem_fence) = %(epoch)s
+    ORDER BY job.due, job.id
+    LIMIT %(count)s
+))
+RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history;
+
+-- name: release
+-- Claimed but not begun: back as it was, the attempt not counted.
+WITH job AS (
+    UPDATE tandem_job
+    SET state = 1, server = NULL, worker = NULL, attempt = attempt - 1, claimed_at = NULL
+    WHERE id = ANY (%(ids)s::bigint[]) AND state = 2 AND server = %(server)s AND worker = %(worker)s
+    RETURNING queue, due
+), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+
+-- name: postpone
+-- Cannot run here (its task does not import): scheduled for later, for a server that knows it; the attempt not counted.
+UPDATE tandem_job
+SET state = 0, server = NULL, worker = NULL, attempt = attempt - 1, claimed_at = NULL,
+    due = statement_timestamp() + %(delay)s::interval
+WHERE id = %(id)s AND state = 2 AND server = %(server)s AND attempt = %(attempt)s;
+
+-- name: strays
+-- After a broken connection: what this worker owns by the table and does not have in hand goes back.
+WITH job AS (
+    UPDATE tandem_job
+    SET state = 1, server = NULL, worker = NULL, attempt = attempt - 1, claimed_at = NULL
+    WHERE state = 2 AND server = %(server)s AND worker = %(worker)s AND id <> ALL (%(ids)s::bigint[])
+    RETURNING queue, due
+), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;

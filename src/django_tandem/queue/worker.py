@@ -1,0 +1,181 @@
+"""A worker process: a control loop that listens, and slots that run jobs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+
+import psycopg
+
+from django_tandem.errors import DatabaseUnreachable
+from django_tandem.processes.board import BoardRow
+from django_tandem.queue import events, fence
+from django_tandem.queue.claim import Horizons, Owner
+from django_tandem.queue.connect import connect
+from django_tandem.queue.coroutines import CoroutineSlots
+from django_tandem.queue.intake import Intake
+from django_tandem.queue.job import Outcome
+from django_tandem.queue.listen import Ear
+from django_tandem.queue.run import close_connections, known, run
+
+# How often to look for what no announcement told: a fence that moved, a job whose notice was lost.
+POLL_S = 1.0
+
+# How often to look while held jobs wait beside idle slots, or outcomes wait to be written.
+TICK_S = 0.005
+
+RECONNECT_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """`worker` is the process's row on the board, `threads` and `coroutines` its slots, `drain` seconds."""
+
+    alias: str
+    server: int
+    worker: int
+    release: str
+    queues: tuple[str, ...]
+    threads: int
+    coroutines: int
+    drain: float
+
+
+def main(options: WorkerOptions, row: BoardRow) -> int:
+    """The body of a worker process: run jobs until TERM or INT, then drain. Returns the exit code: 0 drained,
+    1 when the drain deadline passed and what still ran went back. Raises DatabaseUnreachable at the start."""
+    worker = Worker(options, row)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    worker.start()
+    worker.work()
+    return worker.drain()
+
+
+class Worker:
+    """One process's share of an Async Server."""
+
+    def __init__(self, options: WorkerOptions, row: BoardRow) -> None:
+        self.options = options
+        self.row = row
+        self.owner = Owner(options.server, os.getpid())
+        self._connect = lambda: connect(options.alias, purpose=f"worker {options.server}-{os.getpid()}")
+        self.ear = Ear(self._connect())
+        self.intake = Intake(self._connect(), self.owner, Horizons(options.queues), options.threads)
+        self.coroutines = CoroutineSlots(options.coroutines, options.threads, self.owner, row, self._coroutine_done)
+        self._slots = [
+            threading.Thread(target=self._slot, args=(number,), name=f"tandem-slot-{number}", daemon=True)
+            for number in range(options.threads)
+        ]
+        self._stopping = False
+        self._polled_at = 0.0
+
+    def stop(self) -> None:
+        """Stop claiming and drain; safe in a signal handler."""
+        self._stopping = True
+        self.ear.wake()
+
+    def start(self) -> None:
+        """Read the fence, then let the slots go."""
+        self._read_fence()
+        for slot in self._slots:
+            slot.start()
+
+    def work(self) -> None:
+        """The control loop: hear what became ready, see to what waits, until told to stop."""
+        begun = 0
+        while not self._stopping:
+            self.row.tick()
+            if self.intake.broken is not None:
+                self._reconnect(self.intake.broken)
+            try:
+                begun = self._turn(begun)
+            except (psycopg.Error, OSError) as error:
+                self._reconnect(error)
+
+    def _turn(self, begun: int) -> int:
+        ready, fence_moved = self.ear.wait(TICK_S if self.intake.is_waiting else POLL_S)
+        if fence_moved:
+            self._read_fence()
+        if ready := [(queue, due) for queue, due in ready if queue in self.options.queues]:
+            self.intake.hear(ready)
+        if self.intake.is_waiting:
+            self.intake.settle_late()
+            if begun == self.intake.begun:
+                self.intake.wake()
+        self._poll()
+        return self.intake.begun
+
+    def drain(self) -> int:
+        """Claim no more, give back what had not begun, let what runs end. Returns 0, or 1 after the deadline."""
+        deadline = time.monotonic() + self.options.drain
+        self.intake.close()
+        while not self.intake.is_empty and time.monotonic() < deadline:
+            self.row.tick()
+            if self.intake.broken is not None:
+                self._reconnect(self.intake.broken, until=deadline)
+            self.intake.exchange()
+            self.ear.pause(TICK_S)
+        left = self.intake.give_up("the drain deadline of its worker passed")
+        events.drained(left)
+        return 1 if left else 0
+
+    def _slot(self, number: int) -> None:
+        """A slot: take a job, run it, give its outcome; until there are no more."""
+        while (job := self.intake.take()) is not None:
+            try:
+                is_coroutine = known(job.task).is_coroutine
+            except ImportError as error:
+                self.intake.put_back(job, error)
+                continue
+            if is_coroutine and self.coroutines.begin(job):
+                continue
+            self.row.begin(number, job.id)
+            self.intake.give(run(job, self.owner))
+            self.row.end(number)
+        close_connections()
+
+    def _coroutine_done(self, outcome: Outcome) -> None:
+        self.intake.give(outcome)
+        self.ear.wake()
+
+    def _read_fence(self) -> None:
+        """Claim while the fence names this release, and not otherwise."""
+        seen = fence.read(self.ear.connection)
+        epoch = seen.epoch if seen.release == self.options.release else None
+        if epoch != self.intake.epoch or not self._polled_at:
+            if epoch is None:
+                events.standby(self.options.release, seen.release)
+            else:
+                events.active(self.options.release, epoch)
+        self.intake.epoch = epoch
+        if epoch is None:
+            self.intake.release_held()
+
+    def _poll(self) -> None:
+        if time.monotonic() - self._polled_at >= POLL_S:
+            self._read_fence()
+            self._polled_at = time.monotonic()
+            self.intake.look_again()
+
+    def _reconnect(self, error: Exception, until: float | None = None) -> None:
+        """Connect anew, both connections, as often as it takes; what runs goes on meanwhile."""
+        events.database_lost(error)
+        since = time.monotonic()
+        while not self._stopping or (until is not None and time.monotonic() < until):
+            self.row.tick()
+            try:
+                self.ear.connection.close()
+                self.intake.connection.close()
+                self.ear.listen(self._connect())
+                self.intake.reconnected(self._connect())
+                self._read_fence()
+            except (psycopg.Error, DatabaseUnreachable):
+                self.ear.pause(RECONNECT_S)
+            else:
+                events.database_back(time.monotonic() - since)
+                self._polled_at = 0.0
+                return
