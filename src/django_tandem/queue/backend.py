@@ -14,12 +14,12 @@ from django_tandem.queue import enqueue, results
 from django_tandem.queue.arguments import Arguments
 from django_tandem.queue.hearing import is_heard
 from django_tandem.queue.options import parse
+from django_tandem.queue.states import PUBLIC_STATUS, State
 from django_tandem.queue.tasks_api import (
     BaseTaskBackend,
     Task,
     TaskResult,
     TaskResultDoesNotExist,
-    TaskResultStatus,
     task_enqueued,
 )
 
@@ -46,7 +46,7 @@ class TandemBackend(BaseTaskBackend):
         result: TaskResult[Any] = TaskResult(
             task=task,
             id=str(job.id),
-            status=TaskResultStatus.READY,
+            status=PUBLIC_STATUS[State.READY],
             enqueued_at=job.at,
             started_at=None,
             last_attempted_at=None,

@@ -17,10 +17,11 @@ class State(IntEnum):
     FAILED = 4
 
 
+# By value: Django's stubs take the members of a Choices class for tuples.
 PUBLIC_STATUS = {
-    State.SCHEDULED: TaskResultStatus.READY,
-    State.READY: TaskResultStatus.READY,
-    State.RUNNING: TaskResultStatus.RUNNING,
-    State.SUCCESSFUL: TaskResultStatus.SUCCESSFUL,
-    State.FAILED: TaskResultStatus.FAILED,
+    State.SCHEDULED: TaskResultStatus("READY"),
+    State.READY: TaskResultStatus("READY"),
+    State.RUNNING: TaskResultStatus("RUNNING"),
+    State.SUCCESSFUL: TaskResultStatus("SUCCESSFUL"),
+    State.FAILED: TaskResultStatus("FAILED"),
 }

@@ -14,7 +14,7 @@ from django_tandem.errors import DatabaseUnreachable
 from django_tandem.processes.board import BoardRow
 from django_tandem.queue import events, fence
 from django_tandem.queue.claim import Horizons, Owner
-from django_tandem.queue.connect import connect
+from django_tandem.queue.connect import Connection, connect
 from django_tandem.queue.coroutines import CoroutineSlots
 from django_tandem.queue.intake import Intake
 from django_tandem.queue.job import Outcome
@@ -62,7 +62,6 @@ class Worker:
         self.options = options
         self.row = row
         self.owner = Owner(options.server, os.getpid())
-        self._connect = lambda: connect(options.alias, purpose=f"worker {options.server}-{os.getpid()}")
         self.ear = Ear(self._connect())
         self.intake = Intake(self._connect(), self.owner, Horizons(options.queues), options.threads)
         self.coroutines = CoroutineSlots(options.coroutines, options.threads, self.owner, row, self._coroutine_done)
@@ -72,6 +71,9 @@ class Worker:
         ]
         self._stopping = False
         self._polled_at = 0.0
+
+    def _connect(self) -> Connection:
+        return connect(self.options.alias, purpose=f"worker {self.owner.server}-{self.owner.worker}")
 
     def stop(self) -> None:
         """Stop claiming and drain; safe in a signal handler."""
