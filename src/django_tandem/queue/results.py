@@ -15,6 +15,7 @@ from django_tandem.queue.states import PUBLIC_STATUS, State
 from django_tandem.queue.tasks_api import Task, TaskError, TaskResult
 
 _ONE = statement("results", "one")
+_NEWEST = statement("results", "newest")
 
 
 class Row(NamedTuple):
@@ -50,6 +51,17 @@ def read(database: str, job: int) -> Row | None:
         cursor.execute(_ONE, {"id": job})
         row = cursor.fetchone()
     return None if row is None else Row(*row)._replace(state=State(row[6]))
+
+
+def newest(
+    database: str, count: int, *, state: State | None = None, queue: str | None = None, task: str | None = None
+) -> list[Row]:
+    """At most `count` jobs, waiting, running or finished, newest first; of the given state, queue and task only."""
+    with connections[database].cursor() as cursor:
+        cursor.execute(
+            _NEWEST, {"count": count, "state": None if state is None else int(state), "queue": queue, "task": task}
+        )
+        return [Row(*row)._replace(state=State(row[6])) for row in cursor.fetchall()]
 
 
 def as_task_result(row: Row, alias: str) -> TaskResult[Any]:

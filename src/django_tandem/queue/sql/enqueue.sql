@@ -1,19 +1,15 @@
 -- name: enqueue
 -- One job. A job with run_after waits outside the ready index until its time; the others are announced at commit.
-WITH job AS (
-    INSERT INTO tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after)
-    VALUES (
-        coalesce(%(id)s::bigint, nextval('tandem_job_id_seq')), %(queue)s, %(task)s, %(arguments)s, %(backend)s,
-        %(priority)s, CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN 0 ELSE 1 END,
-        CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN %(run_after)s::timestamptz
-             ELSE statement_timestamp() - %(head_start)s::interval END,
-        statement_timestamp(), %(run_after)s::timestamptz
-    )
-    RETURNING id, enqueued_at, state, queue, due
+INSERT INTO tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after)
+VALUES (
+    coalesce(%(id)s::bigint, nextval('tandem_job_id_seq')), %(queue)s, %(task)s, %(arguments)s, %(backend)s,
+    %(priority)s, CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN 0 ELSE 1 END,
+    CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN %(run_after)s::timestamptz
+         ELSE statement_timestamp() - %(head_start)s::interval END,
+    statement_timestamp(), %(run_after)s::timestamptz
 )
-SELECT id, enqueued_at,
-       CASE WHEN state = 1 THEN pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) END
-FROM job;
+RETURNING id, enqueued_at,
+    CASE WHEN state = 1 THEN pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) END;
 
 -- name: reserve
 -- Ids ahead of their rows, and the time by the database's clock.

@@ -14,3 +14,21 @@ LIMIT 1;
 SELECT child.relname FROM pg_inherits
 JOIN pg_class AS child ON child.oid = inhrelid
 WHERE inhparent = 'tandem_result'::regclass;
+
+-- name: newest
+-- Jobs wherever they are, newest first; a filter that is NULL does not filter.
+SELECT * FROM (
+    SELECT id, queue, task, arguments, backend, priority, state, attempt, worker, server, enqueued_at, run_after,
+        coalesce(started_at, claimed_at) AS started_at, claimed_at AS last_attempted_at,
+        NULL::timestamptz AS finished_at, history, NULL::text AS return_value
+    FROM tandem_job
+    UNION ALL
+    SELECT id, queue, task, arguments, backend, priority, state, attempt, worker, server, enqueued_at, run_after,
+        started_at, last_attempted_at, finished_at, history, return_value
+    FROM tandem_result
+) AS job
+WHERE (%(state)s::smallint IS NULL OR state = %(state)s)
+    AND (%(queue)s::text IS NULL OR queue = %(queue)s)
+    AND (%(task)s::text IS NULL OR task = %(task)s)
+ORDER BY id DESC
+LIMIT %(count)s;

@@ -1,0 +1,197 @@
+"""`tandem tasks`: look at jobs and enqueue one."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from django_tandem.cli.project import json_option, with_project
+from django_tandem.errors import InvalidJob, JobNotFound
+
+STATES = ("scheduled", "ready", "running", "successful", "failed")
+STYLES = {"scheduled": "dim", "ready": "yellow", "running": "cyan", "successful": "green", "failed": "red"}
+
+
+@click.group()
+def tasks() -> None:
+    """Look at jobs, enqueue one."""
+
+
+@tasks.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--queue", help="Only jobs of this queue.")
+@click.option("--task", help="Only jobs of this task, by its dotted path.")
+@click.option("--limit", default=30, show_default=True, type=click.IntRange(1, 10_000), help="How many, newest first.")
+@json_option
+@with_project
+def list_jobs(state: str | None, queue: str | None, task: str | None, limit: int, as_json: bool) -> None:
+    """List jobs, newest first: waiting, running and finished."""
+    from django_tandem.queue import options, results
+    from django_tandem.queue.states import State
+
+    wanted = None if state is None else State[state.upper()]
+    rows = results.newest(options.queue_database(), limit, state=wanted, queue=queue, task=task)
+    if as_json:
+        click.echo(json.dumps([_as_json(row) for row in rows]))
+        return
+    if not rows:
+        click.echo("no jobs" if state is None else f"no {state} jobs")
+        return
+    table = Table("id", "task", "queue", "priority", "state", "attempt", "enqueued", "took", box=box.SIMPLE_HEAD)
+    for row in rows:
+        name = row.state.name.lower()
+        table.add_row(
+            str(row.id), escape(row.task), escape(row.queue), str(row.priority), f"[{STYLES[name]}]{name}[/]",
+            str(row.attempt), _clock(row.enqueued_at), _took(row),
+        )  # fmt: skip
+    Console().print(table)
+
+
+@tasks.command()
+@click.argument("job", type=int)
+@json_option
+@with_project
+def show(job: int, as_json: bool) -> None:
+    """Show all that is known of JOB: arguments, attempts, errors, result."""
+    from django_tandem.queue import options, results
+
+    row = results.read(options.queue_database(), job)
+    if row is None:
+        raise JobNotFound(f"there is no job {job}: `tandem tasks list` shows the newest")
+    if as_json:
+        click.echo(json.dumps(_as_json(row)))
+        return
+    console = Console(highlight=False)
+    name = row.state.name.lower()
+    console.print(f"[bold]job {row.id}[/]  {escape(row.task)}  [{STYLES[name]}]{name}[/]")
+    facts = Table.grid(padding=(0, 2))
+    for label, value in (
+        ("queue", row.queue),
+        ("priority", row.priority),
+        ("arguments", _call(row)),
+        ("enqueued", row.enqueued_at),
+        ("runs after", row.run_after),
+        ("started", row.started_at),
+        ("finished", row.finished_at),
+        ("took", _took(row) or None),
+        ("attempts", ", ".join(results.workers_of(row)) or None),
+        ("returned", row.return_value),
+    ):
+        if value is not None:
+            facts.add_row(f"[dim]{label}[/]", escape(str(value)))
+    console.print(facts)
+    for number, error in enumerate(results.errors_of(row), 1):
+        console.print(f"\n[red]attempt {number}: {escape(error.exception_class_path)}[/]")
+        console.print(escape(error.traceback.rstrip()))
+
+
+@tasks.command()
+@click.argument("task")
+@click.option("--args", "args_text", default="[]", metavar="JSON", help="Positional arguments, a JSON list.")
+@click.option("--kwargs", "kwargs_text", default="{}", metavar="JSON", help="Arguments by name, a JSON object.")
+@click.option("--priority", type=click.IntRange(-100, 100), help="Instead of the task's own.")
+@click.option("--queue", help="Instead of the task's own.")
+@click.option("--run-after", metavar="TIME", help="Not before this time, ISO 8601 with a time zone.")
+@json_option
+@with_project
+def enqueue(
+    task: str,
+    args_text: str,
+    kwargs_text: str,
+    priority: int | None,
+    queue: str | None,
+    run_after: str | None,
+    as_json: bool,
+) -> None:
+    """Enqueue one job of TASK, a dotted path such as loans.tasks.score."""
+    from django_tandem.queue import results
+    from django_tandem.queue.tasks_api import InvalidTask
+
+    try:
+        found = results.find_task(task)
+    except ImportError as error:
+        raise InvalidJob(f"TASK {task}: {error}") from None
+    args, kwargs = _json("--args", args_text, list), _json("--kwargs", kwargs_text, dict)
+    try:
+        chosen = found.using(priority=priority, queue_name=queue, run_after=_time(run_after))
+        result = chosen.enqueue(*args, **kwargs)
+    except InvalidTask as error:
+        raise InvalidJob(f"TASK {task}: {error}") from None
+    if as_json:
+        click.echo(json.dumps({"id": result.id, "task": task, "status": result.status.value}))
+    else:
+        click.echo(f"enqueued {task} as job {result.id}, priority {chosen.priority}, queue {chosen.queue_name}")
+
+
+def _json(option: str, text: str, kind: type) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise InvalidJob(f"{option} is not JSON: {error}") from None
+    if not isinstance(value, kind):
+        raise InvalidJob(f"{option}: {text}, expected a JSON {'list' if kind is list else 'object'}")
+    return value
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        # Before Python 3.11 fromisoformat does not read the "Z" that ISO 8601 writes for UTC.
+        time = datetime.fromisoformat(text.removesuffix("Z") + "+00:00" if text.endswith("Z") else text)
+    except ValueError:
+        time = None
+    if time is None or time.utcoffset() is None:
+        raise InvalidJob(f"--run-after {text}, expected a time with its zone, such as 2027-01-31T06:00:00+01:00")
+    return time
+
+
+def _as_json(row: Any) -> dict[str, Any]:
+    from django_tandem.queue import results
+    from django_tandem.queue.arguments import load_arguments, load_return
+
+    args, kwargs = load_arguments(row.arguments)
+    return {
+        "id": row.id,
+        "task": row.task,
+        "queue": row.queue,
+        "priority": row.priority,
+        "state": row.state.name.lower(),
+        "attempt": row.attempt,
+        "args": args,
+        "kwargs": kwargs,
+        **{
+            name: value and value.isoformat()
+            for name in ("enqueued_at", "run_after", "started_at", "last_attempted_at", "finished_at")
+            for value in [getattr(row, name)]
+        },
+        "workers": results.workers_of(row),
+        "errors": [{"class": e.exception_class_path, "traceback": e.traceback} for e in results.errors_of(row)],
+        "return_value": load_return(row.return_value),
+    }
+
+
+def _call(row: Any) -> str:
+    from django_tandem.queue.arguments import load_arguments
+
+    args, kwargs = load_arguments(row.arguments)
+    words = [json.dumps(value) for value in args] + [f"{name}={json.dumps(value)}" for name, value in kwargs.items()]
+    return f"({', '.join(words)})"
+
+
+def _clock(time: datetime) -> str:
+    return f"{time.astimezone():%m-%d %H:%M:%S}"
+
+
+def _took(row: Any) -> str:
+    if row.finished_at is None or row.last_attempted_at is None:
+        return ""
+    seconds = (row.finished_at - row.last_attempted_at).total_seconds()
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
