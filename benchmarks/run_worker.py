@@ -1,4 +1,4 @@
-"""One worker process of the queue benchmark: `python -m benchmarks.run_worker SERVER NUMBER THREADS`."""
+"""One worker process of the queue benchmark: `python -m benchmarks.run_worker SERVER THREADS`."""
 
 import os
 import sys
@@ -12,8 +12,15 @@ from django_tandem.queue.worker import WorkerOptions, main
 
 if __name__ == "__main__":
     django.setup()
-    server, number, threads = map(int, sys.argv[1:])
+    server, threads = map(int, sys.argv[1:])
     options = WorkerOptions(
-        alias="default", server=server, worker=0, release="bench", queues=("default",), threads=threads, coroutines=100, drain=5
+        alias="default",
+        server=server,
+        worker=0,
+        release="bench",
+        queues=("default",),
+        threads=threads,
+        coroutines=100,
+        drain=5,
     )
     sys.exit(main(options, Board(1, threads + 100).row(0)))

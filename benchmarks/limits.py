@@ -1,0 +1,125 @@
+"""What raw psycopg reaches on the same server with the least work that could be called a queue."""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from typing import Any
+
+import psycopg
+
+SECONDS = 3.0
+TABLE = """
+DROP TABLE IF EXISTS bare_job;
+CREATE TABLE bare_job (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, state smallint NOT NULL DEFAULT 0,
+    priority smallint NOT NULL DEFAULT 0, run_at timestamptz NOT NULL DEFAULT now(), task text NOT NULL,
+    arguments jsonb NOT NULL, worker int, claimed_at timestamptz
+);
+CREATE INDEX ON bare_job (priority DESC, id) WHERE state = 0;
+"""
+CLAIM = """
+UPDATE bare_job SET state = 1, worker = 1, claimed_at = now() WHERE id = ANY (ARRAY(
+    SELECT id FROM bare_job WHERE state = 0 ORDER BY priority DESC, id LIMIT 100 FOR UPDATE SKIP LOCKED
+)) RETURNING id, task, arguments
+"""
+DELETE = "DELETE FROM bare_job WHERE id = ANY (%s)"
+INSERT = "INSERT INTO bare_job (task, arguments) VALUES (%s, %s::jsonb) RETURNING id"
+UNNEST = """
+INSERT INTO bare_job (task, arguments)
+SELECT task, arguments::jsonb FROM unnest(%s::text[], %s::text[]) AS new (task, arguments) RETURNING id
+"""
+
+
+def claim_finish_per_s(url: str, rows: int = 500_000) -> float:
+    """Jobs a second: two processes, each claims 100 and deletes them, again and again; statistics fresh."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        _make_table(connection)
+        connection.execute(
+            "INSERT INTO bare_job (task, arguments) SELECT 'nothing', '[]'::jsonb FROM generate_series(1, %s)", (rows,)
+        )
+        connection.execute("VACUUM ANALYZE bare_job")
+    spawn = multiprocessing.get_context("spawn")
+    rates, ready, go = spawn.Queue(), [spawn.Event() for _ in range(2)], spawn.Event()
+    processes = [spawn.Process(target=_claim_and_delete, args=(url, event, go, rates)) for event in ready]
+    for process in processes:
+        process.start()
+    for event in ready:
+        event.wait()
+    go.set()
+    total = sum(rates.get() for _ in processes)
+    for process in processes:
+        process.join()
+    return float(total)
+
+
+def _claim_and_delete(url: str, ready: Event, go: Event, rates: Any) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.cursor()
+        ready.set()
+        go.wait()
+        done, began = 0, time.monotonic()
+        while time.monotonic() < began + SECONDS:
+            ids = [row[0] for row in cursor.execute(CLAIM).fetchall()]
+            if not ids:
+                break
+            cursor.execute(DELETE, (ids,))
+            done += len(ids)
+        rates.put(done / (time.monotonic() - began))
+
+
+def insert_per_s(url: str) -> float:
+    """Rows a second, one by one, each in a commit of its own."""
+    return _repeat(url, 1, lambda cursor: cursor.execute(INSERT, ("nothing", "[]")).fetchone())
+
+
+def unnest_per_s(url: str) -> float:
+    """Rows a second, a thousand in a statement, ids returned."""
+    tasks, arguments = ["nothing"] * 1000, ["[]"] * 1000
+    return _repeat(url, 1000, lambda cursor: cursor.execute(UNNEST, (tasks, arguments)).fetchall())
+
+
+def notify_p50_ms(url: str, times: int = 400) -> float:
+    """Milliseconds from the call of NOTIFY to the listener in another process, the median."""
+    spawn = multiprocessing.get_context("spawn")
+    heard, ready = spawn.Queue(), spawn.Event()
+    listener = spawn.Process(target=_listen, args=(url, times, ready, heard))
+    listener.start()
+    ready.wait()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(times):
+            connection.execute("SELECT pg_notify('ping', %s)", (repr(time.monotonic()),))
+            time.sleep(0.003)
+    delays = heard.get()
+    listener.join()
+    return statistics.median(delays)
+
+
+def _listen(url: str, times: int, ready: Event, heard: Any) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("LISTEN ping")
+        ready.set()
+        delays: list[float] = []
+        for notice in connection.notifies():
+            delays.append((time.monotonic() - float(notice.payload)) * 1000)
+            if len(delays) == times:
+                break
+        heard.put(delays)
+
+
+def _repeat(url: str, rows: int, insert: Callable[[psycopg.Cursor[Any]], object]) -> float:
+    with psycopg.connect(url, autocommit=True) as connection:
+        _make_table(connection)
+        cursor, done, began = connection.cursor(), 0, time.monotonic()
+        while time.monotonic() < began + SECONDS:
+            insert(cursor)
+            done += rows
+        return done / (time.monotonic() - began)
+
+
+def _make_table(connection: psycopg.Connection[Any]) -> None:
+    for statement in TABLE.strip().split(";")[:-1]:
+        connection.execute(statement)  # type: ignore[arg-type]

@@ -1,0 +1,227 @@
+"""The queue against the limit: `python -m benchmarks.queue [--json]`, figures as one JSON object on the last line.
+
+Two worker processes of four slots each, plain functions through Django's API, PostgreSQL with fsync on. Each figure
+is the median of several rounds, in which the limit and the queue are measured in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import database, limits
+
+WORKERS, THREADS = 2, 4
+DRAIN_JOBS = 150_000
+BULK_JOBS = 100_000
+ROUNDS = 3
+PICKUPS = 300
+URGENT = 60
+BACKLOG, BACKLOG_S = 10_000, 0.005
+
+GOALS = {
+    "drain_per_s": ("limit_claim_finish_per_s", 0.28),
+    "enqueue_per_s": ("limit_insert_per_s", 0.75),
+    "bulk_per_s": (None, 150_000),
+    "pickup_p50_ms": (None, 1.0),
+    "urgent_p99_ms": (None, 6.0),
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Only the JSON object.")
+@click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(1))
+def main(as_json: bool, rounds: int) -> None:
+    """Measure the queue and, in the same run, what raw psycopg reaches on the same server."""
+    console = Console(stderr=True, quiet=as_json)
+    server = database.server()
+    url = database.fresh(server, "tandem_bench")
+    measure = _measurements(url)
+    found: dict[str, list[float]] = {name: [] for name in measure}
+    for number in range(1, rounds + 1):
+        for name, take in measure.items():
+            found[name].append(take())
+            console.print(f"round {number} of {rounds}: {name} {found[name][-1]:,.2f}")
+    figures: dict[str, object] = {name: round(statistics.median(values), 2) for name, values in found.items()}
+    if not as_json:
+        _print_table(console, figures)
+    click.echo(json.dumps({**figures, **database.describe(server), "cores": os.cpu_count(), "rounds": rounds}))
+
+
+def _measurements(url: str) -> dict[str, Callable[[], float]]:
+    """All figures by name, in the order in which a round takes them: limit and queue side by side."""
+    os.environ["TANDEM_BENCH_DATABASE_URL"] = url
+    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
+    stamps, os.environ["TANDEM_BENCH_STAMPS"] = tempfile.mkstemp(prefix="tandem-stamps-")
+    os.close(stamps)
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    bench = Bench()
+    return {
+        "limit_claim_finish_per_s": lambda: limits.claim_finish_per_s(url),
+        "drain_per_s": bench.drain_per_s,
+        "limit_insert_per_s": lambda: limits.insert_per_s(url),
+        "enqueue_per_s": bench.enqueue_per_s,
+        "enqueue_in_transaction_per_s": bench.enqueue_in_transaction_per_s,
+        "limit_unnest_per_s": lambda: limits.unnest_per_s(url),
+        "bulk_per_s": bench.bulk_per_s,
+        "limit_notify_p50_ms": lambda: limits.notify_p50_ms(url),
+        "pickup_p50_ms": bench.pickup_p50_ms,
+        "urgent_p99_ms": bench.urgent_p99_ms,
+    }
+
+
+class Bench:
+    """The queue on the database of benchmarks.settings."""
+
+    def __init__(self) -> None:
+        from benchmarks import tasks
+        from django_tandem.queue import fence, lease, scheduler
+        from django_tandem.queue.connect import connect
+        from django_tandem.queue.tasks_api import task_backends
+
+        self.tasks = tasks
+        self.backend = task_backends["default"]
+        self.connection = connect("default", purpose="benchmark")
+        scheduler.make_partitions(self.connection)
+        fence.activate(self.connection, "bench")
+        self.server = lease.register(
+            self.connection,
+            role="async",
+            host="bench",
+            pid=os.getpid(),
+            release="bench",
+            config_digest="",
+            state="active",
+        )
+
+    def drain_per_s(self) -> float:
+        """No-op jobs finished a second, from the first begun to the last finished, by the database's clock. No
+        statistics are gathered after the jobs were enqueued."""
+        self._empty()
+        self.backend.enqueue_many(self.tasks.nothing, (((), {}) for _ in range(DRAIN_JOBS)))
+        with self._workers():
+            self._wait_until_drained()
+        count, seconds = self._one(
+            "SELECT count(*), extract(epoch FROM max(finished_at) - min(started_at))::float8 FROM tandem_result"
+        )
+        assert count == DRAIN_JOBS
+        return count / seconds
+
+    def enqueue_per_s(self, seconds: float = limits.SECONDS) -> float:
+        """Jobs enqueued a second, one by one, each in a commit of its own."""
+        self._empty()
+        return self._rate(seconds)
+
+    def enqueue_in_transaction_per_s(self) -> float:
+        """Jobs enqueued a second, one by one, inside one transaction."""
+        from django.db import transaction
+
+        self._empty()
+        with transaction.atomic():
+            return self._rate(limits.SECONDS)
+
+    def bulk_per_s(self) -> float:
+        """Jobs enqueued a second by enqueue_many."""
+        self._empty()
+        began = time.monotonic()
+        self.backend.enqueue_many(self.tasks.nothing, (((), {}) for _ in range(BULK_JOBS)))
+        return BULK_JOBS / (time.monotonic() - began)
+
+    def pickup_p50_ms(self) -> float:
+        """From the call of enqueue to the first line of the task, both workers idle, the median."""
+        self._empty()
+        with self._workers():
+            self._stamps(PICKUPS, every_s=0.02, priority=0)
+        return statistics.median(self.tasks.read_stamps())
+
+    def urgent_p99_ms(self) -> float:
+        """The same for jobs of priority 100 while 10,000 jobs of 5 ms wait, the 99th percentile."""
+        self._empty()
+        self.backend.enqueue_many(self.tasks.pause, (((BACKLOG_S,), {}) for _ in range(BACKLOG)))
+        with self._workers():
+            self._stamps(URGENT, every_s=0.1, priority=100)
+        return statistics.quantiles(self.tasks.read_stamps(), n=100, method="inclusive")[98]
+
+    def _rate(self, seconds: float) -> float:
+        enqueue, done, began = self.tasks.nothing.enqueue, 0, time.monotonic()
+        while time.monotonic() < began + seconds:
+            enqueue()
+            done += 1
+        return done / (time.monotonic() - began)
+
+    def _stamps(self, count: int, *, every_s: float, priority: int) -> None:
+        task = self.tasks.stamp.using(priority=priority)
+        task.enqueue(time.monotonic())
+        self._wait(lambda: len(self.tasks.read_stamps()) == 1)  # the workers are up
+        time.sleep(1)
+        open(self.tasks.STAMPS, "w").close()  # noqa: PTH123
+        for _ in range(count):
+            task.enqueue(time.monotonic())
+            time.sleep(every_s)
+        self._wait(lambda: len(self.tasks.read_stamps()) == count)
+
+    @contextmanager
+    def _workers(self) -> Iterator[None]:
+        processes = [
+            subprocess.Popen([sys.executable, "-m", "benchmarks.run_worker", str(self.server), str(THREADS)])
+            for _ in range(WORKERS)
+        ]
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait()
+
+    def _empty(self) -> None:
+        open(self.tasks.STAMPS, "w").close()  # noqa: PTH123
+        self.connection.execute("TRUNCATE tandem_job")
+        self.connection.execute("TRUNCATE tandem_result")
+
+    def _wait_until_drained(self) -> None:
+        self._wait(lambda: not self._one("SELECT EXISTS (SELECT FROM tandem_job)")[0], every_s=0.2)
+
+    def _wait(self, condition: Callable[[], bool], every_s: float = 0.05, within_s: float = 120) -> None:
+        deadline = time.monotonic() + within_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the workers did not finish")
+            time.sleep(every_s)
+
+    def _one(self, query: str) -> tuple[object, ...]:
+        return self.connection.execute(query.encode()).fetchone() or ()
+
+
+def _print_table(console: Console, figures: dict[str, float]) -> None:
+    table = Table("figure", "measured", "goal", "reached")
+    for name, value in figures.items():
+        limit, goal = GOALS.get(name, (None, None))
+        if goal is None:
+            table.add_row(name, f"{value:,.2f}", "", "")
+        elif limit is not None:
+            share = value / figures[limit]
+            table.add_row(name, f"{value:,.2f}", f"{goal} of {limit}", f"{share:.2f}")
+        else:
+            met = value <= goal if name.endswith("_ms") else value >= goal
+            table.add_row(name, f"{value:,.2f}", f"{goal:,}", "yes" if met else "no")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
