@@ -82,9 +82,10 @@ class Intake:
 
     def give(self, outcome: Outcome) -> None:
         """An outcome, to be written with the next exchange."""
-        self.pace.observe(outcome.ended - outcome.began)
-        self._outcomes.append(outcome)
-        self._running.discard(outcome.job.id)
+        with self._work:
+            self.pace.observe(outcome.ended - outcome.began)
+            self._outcomes.append(outcome)
+            self._running.discard(outcome.job.id)
 
     def put_back(self, job: Job, error: ImportError) -> None:
         """This release does not know the job's task: another may."""
@@ -98,20 +99,25 @@ class Intake:
 
     # What the control loop calls
 
-    def hear(self, announced: list[tuple[str, datetime]]) -> None:
-        """Jobs became ready: claim them if a slot is free or one of them overtakes what is held."""
+    def hear(self, connection: Connection, announced: list[tuple[str, datetime]]) -> None:
+        """Jobs became ready: claim them, on `connection`, if there is room or one of them overtakes what is held."""
         for queue, due in announced:
             self.horizons.announced(queue, due)
         self._heard += 1
         self._dry = False
         with self._work:
-            full = bool(self._held) and not self.pace.room(len(self._held), self._idle)
-            # The last of those that begin next: what is due before it begins first.
-            before = self._held[min(self._threads, len(self._held)) - 1].due if full else claim.EVER
-        if not full:
-            self.exchange()
+            room = self.pace.room(len(self._held), self._idle)
+            if room or not self._held:
+                before = claim.EVER
+            else:
+                # The last of those that begin next: what is due before it begins first.
+                before = self._held[min(self._threads, len(self._held)) - 1].due
+        if before is claim.EVER:
+            jobs = self._claim(connection, room)
+            self._dry = len(jobs) < room
+            self._hold(jobs, by_slot=False)
         elif any(due < before for _, due in announced):
-            self._overtake(before)
+            self._hold(self._claim(connection, self._threads, before), by_slot=False)
 
     def exchange(self) -> None:
         """Write outcomes and claim what there is room for; the thread that already does so is left to it."""
@@ -120,11 +126,6 @@ class Intake:
                 self._exchange(by_slot=False)
             finally:
                 self._exchanging.release()
-
-    def look_again(self) -> None:
-        """Forget that there was nothing to claim: an announcement may have been missed."""
-        self._dry = False
-        self.exchange()
 
     @property
     def is_waiting(self) -> bool:
@@ -202,14 +203,16 @@ class Intake:
         return not held or (not self.pace.short and held < self._threads)
 
     def _exchange(self, *, by_slot: bool) -> None:
-        outcomes, self._outcomes = self._outcomes, []
+        with self._work:
+            outcomes, self._outcomes = self._outcomes, []
         heard = self._heard
         room = 0 if self.epoch is None or self._dry else self.pace.room(len(self._held), self._idle + by_slot)
         try:
             jobs = self._write_and_claim(outcomes, room)
         except psycopg.Error as error:
             self.broken = error
-            self._outcomes = outcomes + self._outcomes
+            with self._work:
+                self._outcomes = outcomes + self._outcomes
             return
         if room and len(jobs) < room and heard == self._heard:
             self._dry = True
@@ -219,7 +222,7 @@ class Intake:
         try:
             with self.connection.transaction() if outcomes and room else nullcontext():  # one commit for both
                 dropped = finish.finish(self.connection, self.owner, outcomes) if outcomes else []
-                jobs = self._claim(room) if room else []
+                jobs = self._claim(self.connection, room) if room else []
         except psycopg.DataError:
             # One outcome that cannot be stored must not hold up the others.
             dropped = finish.finish_each(self.connection, self.owner, outcomes)
@@ -228,18 +231,10 @@ class Intake:
             events.lease_lost(outcome)
         return jobs
 
-    def _claim(self, count: int, before: datetime = claim.EVER) -> list[Job]:
-        epoch = self.epoch
-        return [] if epoch is None else claim.claim(self.connection, self.owner, epoch, self.horizons, count, before)
-
-    def _overtake(self, before: datetime) -> None:
-        with self._exchanging:
-            try:
-                jobs = self._claim(self._threads, before)
-            except psycopg.Error as error:
-                self.broken = error
-                return
-            self._hold(jobs, by_slot=False)
+    def _claim(self, connection: Connection, count: int, before: datetime = claim.EVER) -> list[Job]:
+        if (epoch := self.epoch) is None or not count:
+            return []
+        return claim.claim(connection, self.owner, epoch, self.horizons, count, before)
 
     def _hold(self, jobs: list[Job], *, by_slot: bool) -> None:
         if not jobs:

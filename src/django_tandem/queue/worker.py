@@ -62,7 +62,7 @@ class Worker:
         self.options = options
         self.row = row
         self.owner = Owner(options.server, os.getpid())
-        self.ear = Ear(self._connect())
+        self.ear = Ear(self._connect_quick())
         self.intake = Intake(self._connect(), self.owner, Horizons(options.queues), options.threads)
         self.coroutines = CoroutineSlots(options.coroutines, options.threads, self.owner, row, self._coroutine_done)
         self._slots = [
@@ -74,6 +74,13 @@ class Worker:
 
     def _connect(self) -> Connection:
         return connect(self.options.alias, purpose=f"worker {self.owner.server}-{self.owner.worker}")
+
+    def _connect_quick(self) -> Connection:
+        # This one claims and never finishes. A claim need not survive a crash of the database: forgotten, the job is
+        # ready again, as it should be. So a job need not wait for the disk before it begins.
+        connection = self._connect()
+        connection.execute("SET synchronous_commit = off")
+        return connection
 
     def stop(self) -> None:
         """Stop claiming and drain; safe in a signal handler."""
@@ -103,7 +110,7 @@ class Worker:
         if fence_moved:
             self._read_fence()
         if ready := [(queue, due) for queue, due in ready if queue in self.options.queues]:
-            self.intake.hear(ready)
+            self.intake.hear(self.ear.connection, ready)
         if self.intake.is_waiting:
             self.intake.settle_late()
             if begun == self.intake.begun:
@@ -161,7 +168,7 @@ class Worker:
         if time.monotonic() - self._polled_at >= POLL_S:
             self._read_fence()
             self._polled_at = time.monotonic()
-            self.intake.look_again()
+            self.intake.hear(self.ear.connection, [])
 
     def _reconnect(self, error: Exception, until: float | None = None) -> None:
         """Connect anew, both connections, as often as it takes; what runs goes on meanwhile."""
@@ -172,7 +179,7 @@ class Worker:
             try:
                 self.ear.connection.close()
                 self.intake.connection.close()
-                self.ear.listen(self._connect())
+                self.ear.listen(self._connect_quick())
                 self.intake.reconnected(self._connect())
                 self._read_fence()
             except (psycopg.Error, DatabaseUnreachable):
