@@ -1,29 +1,57 @@
 # On a fresh machine with git, make and Python 3.10 or newer, each target sets up what it needs in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-UV := $(BIN)/uv
+UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 
-.PHONY: setup demo test lint docs bench matrix acceptance lock clean
+.PHONY: help setup demo test lint format docs bench matrix acceptance lock clean
 
-setup: .venv/.ready
+help:  ## What can be made here
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: .venv/.ready  ## The environment of all other targets
 
 .venv/.ready: pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is older than 3.10; name a newer one: make PYTHON=python3.12"; exit 2; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+		echo "make: $(PYTHON) is older than 3.10; name a newer one: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -m venv .venv || { echo "make: $(PYTHON) cannot make environments; on Debian install python3-venv"; exit 2; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
-	VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements.lock
-	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --editable .
+	$(UV) pip sync --quiet --require-hashes requirements.lock
+	$(UV) pip install --quiet --no-deps --editable .
 	@touch $@
 
-test: setup
+demo: setup  ## The example as a monolith, then as two servers, under load; then http://127.0.0.1:8000
+	$(BIN)/python -m benchmarks.demo
+
+test: setup  ## The whole suite
 	$(BIN)/python -m pytest
 
-lint: setup
+lint: setup  ## ruff, mypy, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: setup
-	VIRTUAL_ENV=.venv $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate \
+format: setup  ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup  ## Test every command that the README and the tutorial show
+	$(BIN)/python -m pytest tests/docs
+
+bench: setup  ## All figures, each beside its limit
+	$(BIN)/python -m benchmarks.queue
+	$(BIN)/python -m benchmarks.split
+
+matrix: setup  ## The suite on every Python and Django that this machine offers
+	$(BIN)/python tools/matrix.py
+
+acceptance: setup  ## What a person does, in a real browser; installs Debian's chromium where it is missing (root)
+	@command -v chromium >/dev/null || { apt-get update --quiet && apt-get install --yes --quiet chromium; }
+	TANDEM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/acceptance
+
+lock: setup  ## Renew requirements.lock
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-annotate \
 		--no-header --group dev --extra embedded --output-file requirements.lock pyproject.toml
+
+clean:  ## Remove what the other targets made
+	rm -rf .venv .matrix .tandem example/lendoffice/.tandem
