@@ -31,8 +31,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)
+        command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
 
@@ -43,7 +42,7 @@ def tandem() -> None:
 
 
 def main() -> None:
-    """Entry point of the command `tandem`. Exit codes: 0 done, 1 failed, 2 wrong command or configuration, 3 refused."""
+    """Entry point of `tandem`. Exit codes: 0 done, 1 failed, 2 wrong command or configuration, 3 refused."""
     try:
         tandem.main(prog_name="tandem")
     except TandemError as error:

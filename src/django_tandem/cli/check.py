@@ -1,0 +1,79 @@
+"""`tandem check`: every problem of the configuration, each with what to do."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from django_tandem.cli.project import config_option, json_option
+
+LEVELS = {"ERROR": "red", "WARNING": "yellow", "INFO": "cyan", "CRITICAL": "red"}
+
+
+@click.command()
+@config_option
+@json_option
+def check(config_path: Path | None, as_json: bool) -> None:
+    """Check tandem.toml, the settings of all roles and the database. Exit code 1: there are errors."""
+    from django.core import checks
+
+    from django_tandem.config import drift
+    from django_tandem.config.boot import boot
+    from django_tandem.config.read import read
+
+    tandem = read(config_path)
+    boot(tandem, None)
+    roles = [drift.effective(tandem, role) for role in tandem.file.roles]
+    found = list(checks.run_checks(databases=[tandem.alias]))
+    for left, right in combinations(roles, 2):
+        found += [
+            checks.Error(
+                f"{one.key} differs between {left.role} and {right.role}, and is to be shared.",
+                hint=f"Make it the same, or add {one.key!r} to overlay.allow.",
+                id="tandem.E001",
+            )
+            for one in drift.differences(left, right, tandem.file)
+            if not one.permitted
+        ]
+    errors = [message for message in found if message.level >= checks.ERROR and not message.is_silenced()]
+    if as_json:
+        click.echo(
+            json.dumps(
+                [
+                    {"id": one.id, "level": _level(one.level), "message": str(one.msg), "hint": one.hint}
+                    for one in found
+                    if not one.is_silenced()
+                ]
+            )
+        )
+    else:
+        _print(found, errors=len(errors))
+    if errors:
+        raise click.exceptions.Exit(1)
+
+
+def _level(number: int) -> str:
+    return {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}[number]
+
+
+def _print(found: list, errors: int) -> None:  # type: ignore[type-arg]
+    console = Console(highlight=False)
+    shown = [message for message in found if not message.is_silenced()]
+    for message in sorted(shown, key=lambda one: (-one.level, one.id or "")):
+        level = _level(message.level)
+        console.print(
+            f"[{LEVELS.get(level, 'dim')}]{level.lower():8}[/] [bold]{message.id}[/]  {escape(str(message.msg))}"
+        )
+        if message.hint:
+            console.print(f"{'':9}{escape(str(message.hint))}", style="dim")
+    if errors:
+        console.print(f"\n{errors} error(s)")
+    elif shown:
+        console.print("\nno errors")
+    else:
+        console.print("no problems")

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.core import checks
+
+
+class ConfigConfig(AppConfig):
+    """Registers Tandem's system checks, so that `manage.py check` knows them too."""
+
+    name = "django_tandem.config"
+    label = "tandem_config"
+    verbose_name = "Tandem configuration"
+
+    def ready(self) -> None:
+        from django_tandem.config import check
+
+        checks.register(check.check_settings, "tandem")
+        checks.register(check.check_queues, "tandem")
+        checks.register(check.check_database, checks.Tags.database)

@@ -1,0 +1,58 @@
+"""Load the project's Django as a role has it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django_tandem.config.read import check_role
+from django_tandem.config.schema import Tandem
+from django_tandem.errors import SettingsNotImportable, TandemError
+
+
+def environment(tandem: Tandem, role: str | None) -> dict[str, str]:
+    """The environment variables that make a process load `tandem` as `role`."""
+    variables = {
+        "TANDEM_CONFIG": str(tandem.path),
+        "TANDEM_RELEASE": tandem.release,
+        "DJANGO_SETTINGS_MODULE": "django_tandem.settings",
+    }
+    return {**variables, "TANDEM_ROLE": role} if role else variables
+
+
+def boot(tandem: Tandem, role: str | None) -> None:
+    """Set up Django in this process, with the settings of `role` (None: what all roles share).
+
+    Raises ConfigurationError for an unknown role, SettingsNotImportable when the project does not import.
+    """
+    if role:
+        check_role(tandem, role)
+    os.environ.update(environment(tandem, role))
+    with project_settings(tandem):
+        import django
+
+        django.setup()
+
+
+@contextmanager
+def project_settings(tandem: Tandem) -> Iterator[None]:
+    """Code that imports the project: its folder is on the path, and what it raises becomes SettingsNotImportable."""
+    if str(tandem.root) not in sys.path:
+        sys.path.insert(0, str(tandem.root))
+    try:
+        yield
+    except TandemError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a project raises while it is imported is its operator's to mend
+        raise SettingsNotImportable([_one_line(tandem, error)]) from None
+
+
+def _one_line(tandem: Tandem, error: Exception) -> str:
+    cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(str(tandem.root))]
+    where = f" ({own[-1].filename.removeprefix(f'{tandem.root}/')}, line {own[-1].lineno})" if own else ""
+    return f"{tandem.file.app.settings} does not import: {cause}{where}"

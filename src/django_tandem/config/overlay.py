@@ -1,0 +1,159 @@
+"""Role → effective settings: the project's own, the few values that the role changes, and Tandem's apps."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import logging
+import os
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import django
+from psycopg.conninfo import conninfo_to_dict
+
+from django_tandem.config.read import check_role, read, role_environment
+from django_tandem.config.schema import RoleBase, Tandem
+from django_tandem.errors import ConfigurationError
+from django_tandem.processes.postgres import start_embedded
+
+# Where the embedded PostgreSQL keeps its data, below the project's folder.
+EMBEDDED = Path(".tandem", "postgres")
+POSTGRESQL = "django.db.backends.postgresql"
+BACKEND = "django_tandem.queue.backend.TandemBackend"
+_MARK = "TANDEM_RELEASE"
+
+
+def load() -> dict[str, Any]:
+    """The settings of the role in $TANDEM_ROLE (none: what all roles share), from the project's own module.
+
+    The role's environment values are set before that module is imported, because old settings read the environment.
+    """
+    tandem = read()
+    role = os.environ.get("TANDEM_ROLE")
+    if role:
+        check_role(tandem, role)
+        os.environ.update(role_environment(tandem, role))
+    module = importlib.import_module(tandem.file.app.settings)
+    base = {name: value for name, value in vars(module).items() if name.isupper()}
+    return base if _MARK in base else effective(tandem, role, base)
+
+
+def apply(namespace: MutableMapping[str, Any]) -> None:
+    """The explicit form, as the last line of a project's own settings: `apply(globals())`."""
+    tandem = read()
+    role = os.environ.get("TANDEM_ROLE")
+    if role:
+        check_role(tandem, role)
+    base = {name: value for name, value in namespace.items() if name.isupper()}
+    namespace.update(effective(tandem, role, base))
+
+
+def effective(tandem: Tandem, role: str | None, base: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with what `role` changes, the queue's database, Tandem's apps and its task backend."""
+    settings = dict(base)
+    settings[_MARK] = tandem.release
+    settings["DATABASES"] = _databases(tandem, base.get("DATABASES", {}))
+    settings["INSTALLED_APPS"] = _installed_apps(base.get("INSTALLED_APPS", []))
+    settings["TASKS"] = _tasks(tandem, base.get("TASKS", {}))
+    if role is not None:
+        changes = tandem.file.roles[role]
+        for key, value in changes.settings.items():
+            _set(settings, key, value)
+        if changes.statement_timeout is not None:
+            _limit_statements(settings["DATABASES"], changes)
+        _tag_log_records(changes.log_tag or role)
+    return settings
+
+
+def names_database(tandem: Tandem) -> bool:
+    """Whether the project, or $TANDEM_DATABASE_URL, says where the database is that carries Tandem's tables.
+
+    Imports the project's settings module, and raises what that raises.
+    """
+    if tandem.database_url is not None:
+        return True
+    module = importlib.import_module(tandem.file.app.settings)
+    return bool(getattr(module, "DATABASES", {}).get(tandem.alias, {}).get("ENGINE"))
+
+
+def _databases(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:
+    databases = {alias: dict(database) for alias, database in base.items()}
+    alias = tandem.alias
+    engine = databases.get(alias, {}).get("ENGINE", "")
+    url = tandem.database_url.get_secret_value() if tandem.database_url else None
+    if url is None and not engine and (embedded := tandem.root / EMBEDDED).exists():
+        # `tandem up` made it: commands beside it mean the same one. It is joined, or started for as long as they run.
+        url = start_embedded(embedded)
+    if engine and "postg" not in engine:
+        raise ConfigurationError(
+            [
+                (
+                    f'database.alias: DATABASES["{alias}"] is {engine}, expected PostgreSQL; '
+                    'name another alias, such as "tandem", to keep the queue in a database of its own'
+                )
+            ]
+        )
+    if url is not None:
+        parts = conninfo_to_dict(url)
+        known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+        database = {"ENGINE": engine or POSTGRESQL, **databases.get(alias, {})}
+        database.update({name: str(parts.pop(part)) for part, name in known.items() if part in parts})
+        if parts:
+            database["OPTIONS"] = {**database.get("OPTIONS", {}), **parts}
+        databases[alias] = database
+    return databases
+
+
+def _installed_apps(base: list[str] | tuple[str, ...]) -> list[str]:
+    apps = list(base)
+    wanted = ["django_tandem.config", "django_tandem.queue"]
+    if django.VERSION < (6, 0):
+        wanted.insert(0, "django_tasks")
+    return apps + [app for app in wanted if app not in apps]
+
+
+def _tasks(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:
+    """All of the project's task backends, with Tandem's as the default; its queues are those of tandem.toml."""
+    queues = tandem.file.queues
+    options = {
+        "database": tandem.alias,
+        "patience": {name: queue.patience for name, queue in queues.items()},
+        "strict": [name for name, queue in queues.items() if queue.strict],
+    }
+    return {**base, "default": {"BACKEND": BACKEND, "QUEUES": list(queues), "OPTIONS": options}}
+
+
+def _set(settings: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key, copying the tables on the way to it: the project's own objects are not touched."""
+    first, *rest = key.split(".")
+    if not rest:
+        settings[first] = value
+        return
+    table = settings[first] = copy.copy(settings.get(first, {}))
+    for part in rest[:-1]:
+        table[part] = copy.copy(table.get(part, {}))
+        table = table[part]
+    table[rest[-1]] = value
+
+
+def _limit_statements(databases: dict[str, Any], role: RoleBase) -> None:
+    limit = f"-c statement_timeout={round((role.statement_timeout or 0) * 1000)}"
+    for database in databases.values():
+        if "postg" in database.get("ENGINE", ""):
+            options = dict(database.get("OPTIONS", {}))
+            options["options"] = f"{options.get('options', '')} {limit}".strip()
+            database["OPTIONS"] = options
+
+
+def _tag_log_records(tag: str) -> None:
+    """Give every log record an attribute `tag`, for the project's formatters: `%(tag)s`."""
+    make = logging.getLogRecordFactory()
+
+    def make_tagged(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        record.tag = tag
+        return record
+
+    logging.setLogRecordFactory(make_tagged)

@@ -1,0 +1,119 @@
+"""What tandem.toml may say, as frozen objects. docs/reference/tandem.toml gives the reason of every default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool, StrictInt, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+DottedPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+Address = Annotated[str, StringConstraints(pattern=r"^(unix:/.+|[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5})$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Frozen(BaseModel):
+    """Read once, never changed; a key that is not declared is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class App(Frozen):
+    """The project: its name, its own settings module, and its WSGI application where settings do not name one."""
+
+    name: Name
+    settings: DottedPath
+    wsgi: DottedPath | None = None
+
+
+class Database(Frozen):
+    """The alias in DATABASES of the PostgreSQL that carries Tandem's tables."""
+
+    alias: Name = "default"
+
+
+class Queue(Frozen):
+    """A queue. `patience`: seconds that one priority level is worth; `strict`: plain priority order instead."""
+
+    patience: Seconds = 10.0
+    strict: StrictBool = False
+
+
+class Overlay(Frozen):
+    """Keys that the project lets roles change beyond Tandem's own list: "EMAIL_TIMEOUT", "environment.FEATURES"."""
+
+    allow: tuple[str, ...] = ()
+
+
+class FromEnvironment(Frozen):
+    """A value that is not written in the file: the environment variable that holds it."""
+
+    from_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
+
+
+class RoleBase(Frozen):
+    """What all roles have. `drain`: seconds that running work is given to end; `statement_timeout`: seconds."""
+
+    processes: Annotated[StrictInt, Field(ge=1, le=1024)] = 2
+    threads: Annotated[StrictInt, Field(ge=1, le=1024)] = 4
+    drain: Seconds = 30.0
+    statement_timeout: Seconds | None = None
+    log_tag: str | None = None
+    environment: Mapping[str, str | FromEnvironment] = Field(default_factory=dict)
+    settings: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class BackOffice(RoleBase):
+    """A role that answers people. `timeout`: seconds after which a silent gunicorn worker is replaced."""
+
+    kind: Literal["backoffice"] = "backoffice"
+    bind: Address = "127.0.0.1:8000"
+    timeout: Seconds = 30.0
+
+
+class AsyncServer(RoleBase):
+    """A role that works through tasks. `queues`: none named means all; `coroutines`: at once, a process."""
+
+    kind: Literal["async"] = "async"
+    health: Address = "127.0.0.1:8001"
+    queues: tuple[Name, ...] = ()
+    coroutines: Annotated[StrictInt, Field(ge=0, le=10_000)] = 100
+
+
+Role = Annotated[BackOffice | AsyncServer, Field(discriminator="kind")]
+
+
+class File(Frozen):
+    """tandem.toml."""
+
+    app: App
+    database: Database = Database()
+    overlay: Overlay = Overlay()
+    queues: Mapping[Name, Queue] = Field(default_factory=lambda: {"default": Queue()})
+    roles: Mapping[Name, Role]
+
+
+class Tandem(Frozen):
+    """tandem.toml and what the environment says beside it: all that the rest of the program is told."""
+
+    file: File
+    path: Path
+    release: str
+    database_url: SecretStr | None = None
+    health_token: SecretStr | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder of tandem.toml: the project's."""
+        return self.path.parent
+
+    @property
+    def alias(self) -> str:
+        """The database alias that carries Tandem's tables."""
+        return self.file.database.alias
+
+    def queues_of(self, role: AsyncServer) -> tuple[str, ...]:
+        """The queues that a role consumes."""
+        return role.queues or tuple(self.file.queues)
