@@ -16,7 +16,6 @@ if __name__ == "__main__":
     options = WorkerOptions(
         alias="default",
         server=server,
-        worker=0,
         release="bench",
         queues=("default",),
         threads=threads,

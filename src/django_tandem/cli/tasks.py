@@ -44,7 +44,9 @@ def list_jobs(state: str | None, queue: str | None, task: str | None, limit: int
     if not rows:
         click.echo("no jobs" if state is None else f"no {state} jobs")
         return
-    table = Table("id", "task", "queue", "priority", "state", "attempt", "enqueued", "took", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in ("id", "task", "queue", "priority", "state", "attempt", "enqueued", "took"):
+        table.add_column(title, no_wrap=title != "task", overflow="fold")
     for row in rows:
         name = row.state.name.lower()
         table.add_row(
@@ -187,7 +189,9 @@ def _call(row: Any) -> str:
 
 
 def _clock(time: datetime) -> str:
-    return f"{time.astimezone():%m-%d %H:%M:%S}"
+    here = time.astimezone()
+    today = here.date() == datetime.now(here.tzinfo).date()
+    return f"{here:%H:%M:%S}" if today else f"{here:%m-%d %H:%M}"
 
 
 def _took(row: Any) -> str:

@@ -107,11 +107,9 @@ class Intake:
         self._dry = False
         with self._work:
             room = self.pace.room(len(self._held), self._idle)
-            if room or not self._held:
-                before = claim.EVER
-            else:
-                # The last of those that begin next: what is due before it begins first.
-                before = self._held[min(self._threads, len(self._held)) - 1].due
+            full = bool(self._held) and not room
+            # Where it is full: the last of those that begin next. What is due before it begins first.
+            before = self._held[min(self._threads, len(self._held)) - 1].due if full else claim.EVER
         if before is claim.EVER:
             jobs = self._claim(connection, room)
             self._dry = len(jobs) < room

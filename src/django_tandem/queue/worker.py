@@ -32,11 +32,10 @@ RECONNECT_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """`worker` is the process's row on the board, `threads` and `coroutines` its slots, `drain` seconds."""
+    """`server` is the row in tandem_server, `threads` and `coroutines` the slots of each kind, `drain` seconds."""
 
     alias: str
     server: int
-    worker: int
     release: str
     queues: tuple[str, ...]
     threads: int
@@ -71,6 +70,7 @@ class Worker:
         ]
         self._stopping = False
         self._polled_at = 0.0
+        self._seen: fence.Fence | None = None
 
     def _connect(self) -> Connection:
         return connect(self.options.alias, purpose=f"worker {self.owner.server}-{self.owner.worker}")
@@ -155,7 +155,8 @@ class Worker:
         """Claim while the fence names this release, and not otherwise."""
         seen = fence.read(self.ear.connection)
         epoch = seen.epoch if seen.release == self.options.release else None
-        if epoch != self.intake.epoch or not self._polled_at:
+        if seen != self._seen:
+            self._seen = seen
             if epoch is None:
                 events.standby(self.options.release, seen.release)
             else:

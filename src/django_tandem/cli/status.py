@@ -1,0 +1,75 @@
+"""`tandem status`: servers, fence and queues, in one look."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from django_tandem.cli.project import json_option, with_project
+
+STATES = {"active": "green", "standby": "yellow", "draining": "yellow", "starting": "cyan"}
+
+
+@click.command()
+@json_option
+@with_project
+def status(as_json: bool) -> None:
+    """Show the servers that run, the release that may claim, and what waits in the queues."""
+    from django_tandem.queue import counts, fence
+    from django_tandem.queue.connect import connect
+    from django_tandem.queue.options import queue_database
+
+    with connect(queue_database(), purpose="status") as connection:
+        stands, servers, queues = fence.read(connection), counts.servers(connection), counts.queues(connection)
+    facts: dict[str, Any] = {
+        "servers": [
+            {
+                "role": one.role,
+                "host": one.host,
+                "pid": one.pid,
+                "release": one.release,
+                "state": one.state,
+                "heartbeat_age_s": round(one.heartbeat_age_s, 1),
+            }
+            for one in servers
+        ],
+        "fence": stands._asdict(),
+        "queues": [
+            {**one._asdict(), "oldest_ready_s": None if one.oldest_ready_s is None else round(one.oldest_ready_s, 3)}
+            for one in queues
+        ],
+    }
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        _print(Console(highlight=False), facts)
+
+
+def _print(console: Console, facts: dict[str, Any]) -> None:
+    release = facts["fence"]["release"]
+    console.print(f"release [bold]{release or 'none yet'}[/] may claim (epoch {facts['fence']['epoch']})")
+    if not facts["servers"]:
+        console.print("no server runs: tandem up")
+    else:
+        table = Table("role", "host", "pid", "release", "state", "heartbeat", box=box.SIMPLE_HEAD)
+        for one in facts["servers"]:
+            mismatch = "" if one["release"] == release else " [red](not live)[/]"
+            table.add_row(
+                escape(one["role"]), escape(one["host"]), str(one["pid"]), escape(one["release"]) + mismatch,
+                f"[{STATES.get(one['state'], 'white')}]{one['state']}[/]", f"{one['heartbeat_age_s']:.0f} s ago",
+            )  # fmt: skip
+        console.print(table)
+    if not facts["queues"]:
+        console.print("no unfinished jobs")
+        return
+    table = Table("queue", "ready", "scheduled", "running", "oldest ready", box=box.SIMPLE_HEAD)
+    for one in facts["queues"]:
+        oldest = "" if one["oldest_ready_s"] is None else f"{one['oldest_ready_s']:.1f} s"
+        table.add_row(escape(one["name"]), str(one["ready"]), str(one["scheduled"]), str(one["running"]), oldest)
+    console.print(table)

@@ -1,0 +1,101 @@
+"""One OS process: forked to run a body, and gone when its parent is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildSpec:
+    """What a child is. `body` returns its exit code.
+
+    `orphaned` is called in the child, in a thread, when the parent died without a word; by default the child is killed.
+    None: the body sees to it itself (and may fork, which a thread would make unsafe).
+    `silent_s` tells how many seconds ago the child last showed that it lives (0: unknown). It is asked in the parent.
+    A child that is `last` is stopped after all others have ended.
+    """
+
+    name: str
+    body: Callable[[], int]
+    orphaned: Callable[[], None] | None = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    silent_s: Callable[[], float] = lambda: 0.0
+    last: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Death:
+    """A child's end: `status` is its exit code, or minus the signal that killed it."""
+
+    name: str
+    pid: int
+    status: int
+    lived_s: float
+
+    @property
+    def cause(self) -> str:
+        """In words."""
+        return f"killed by {signal.Signals(-self.status).name}" if self.status < 0 else f"exit code {self.status}"
+
+
+class Child:
+    """A running child process."""
+
+    def __init__(self, spec: ChildSpec, leave_parent: Callable[[], None], lifeline: int) -> None:
+        """Fork. `leave_parent` is called in the child and gives up what is only the parent's; `lifeline` is the end of
+        a pipe whose other end only the parent has: it ends when the parent does."""
+        self.spec = spec
+        self.started_at = time.monotonic()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os._exit(_live(spec, leave_parent, lifeline))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; a child that is gone already is no error."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def reap(self) -> Death | None:
+        """Its death, if it has died."""
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid == 0:
+            return None
+        lived = time.monotonic() - self.started_at
+        return Death(name=self.spec.name, pid=pid, status=os.waitstatus_to_exitcode(status), lived_s=lived)
+
+
+def _live(spec: ChildSpec, leave_parent: Callable[[], None], lifeline: int) -> int:
+    """The child's whole life; returns its exit code. Nothing may escape: above are the parent's own frames."""
+    try:
+        leave_parent()
+        # A group of its own: a Ctrl-C in the terminal is for the supervisor, which then tells its children.
+        os.setpgid(0, 0)
+        if spec.orphaned is not None:
+            threading.Thread(target=_watch, args=(lifeline, spec.orphaned), name="lifeline", daemon=True).start()
+        code = spec.body()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        if isinstance(leaving.code, str):
+            print(leaving.code, file=sys.stderr)  # noqa: T201 - what sys.exit itself would do
+    except BaseException:  # noqa: BLE001 - the edge of a process
+        traceback.print_exc()
+        code = 1
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return code
+
+
+def _watch(lifeline: int, orphaned: Callable[[], None]) -> None:
+    while os.read(lifeline, 1):
+        pass
+    orphaned()

@@ -1,0 +1,1 @@
+"""`tandem up`: all roles of tandem.toml on this machine."""

@@ -1,0 +1,108 @@
+"""When all servers are ready, say so once, with all that a person wants to know."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from django_tandem.config.schema import BackOffice, Role, Tandem
+from django_tandem.processes.supervisor import Supervisor
+from django_tandem.queue.fence import Fence
+from django_tandem.serve.up.log import Log
+
+ASK_EVERY_S = 0.2
+ASK_TIMEOUT_S = 2.0
+
+
+@contextmanager
+def announced(tandem: Tandem, standing: Fence, supervisor: Supervisor, log: Log) -> Iterator[None]:
+    """Print the summary, in the supervisor's loop, when every server's /-/ready has said yes.
+
+    Another process asks them: the supervisor's own must be free to fork, and a thread would make that unsafe.
+    """
+    addresses = [address_of(role) for role in tandem.file.roles.values()]
+    asking = subprocess.Popen(
+        [sys.executable, "-m", "django_tandem.serve.up.readiness", *addresses],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert asking.stdout is not None  # noqa: S101 - it is a pipe
+    descriptor = asking.stdout.fileno()
+
+    def answered() -> None:
+        supervisor.unwatch(descriptor)
+        if os.read(descriptor, 1):
+            log.block(_summary(tandem, standing))
+
+    supervisor.watch(descriptor, answered)
+    try:
+        yield
+    finally:
+        asking.kill()
+        asking.wait()
+        asking.stdout.close()
+
+
+def wait_until_ready(addresses: Sequence[str]) -> bool:
+    """Ask until all servers are ready; False when the process that wants to know has gone."""
+    parent, waiting = os.getppid(), list(addresses)
+    while waiting and os.getppid() == parent:
+        waiting = [address for address in waiting if not is_ready(address)]
+        time.sleep(ASK_EVERY_S)
+    return not waiting
+
+
+def address_of(role: Role) -> str:
+    """Where a server answers for its health."""
+    return role.bind if isinstance(role, BackOffice) else role.health
+
+
+def is_ready(address: str) -> bool:
+    """Whether the server at `address` answers /-/ready with 200."""
+    connection = _connection(address)
+    try:
+        connection.request("GET", "/-/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _connection(address: str) -> http.client.HTTPConnection:
+    if not address.startswith("unix:"):
+        return http.client.HTTPConnection(address, timeout=ASK_TIMEOUT_S)
+    connection = http.client.HTTPConnection("localhost", timeout=ASK_TIMEOUT_S)
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.sock.settimeout(ASK_TIMEOUT_S)
+    connection.sock.connect(address.removeprefix("unix:"))
+    return connection
+
+
+def _summary(tandem: Tandem, standing: Fence) -> list[tuple[str, str]]:
+    rows = []
+    for name, role in tandem.file.roles.items():
+        size = f"{role.processes} × {role.threads} threads"
+        if isinstance(role, BackOffice):
+            where = role.bind if role.bind.startswith("unix:") else f"http://{role.bind}/"
+            rows.append((name, f"{where}  {size}"))
+        else:
+            rows.append((name, f"queues {', '.join(tandem.queues_of(role))}  {size}"))
+    if standing.release == tandem.release:
+        rows.append(("release", f"{tandem.release} (epoch {standing.epoch})"))
+    else:
+        rows.append(("release", f"{tandem.release}; the fence names {standing.release}, so no task is claimed here:"))
+        rows.append(("", "to move the fence to this release, run tandem up --activate"))
+    rows.append(("stop", "Ctrl-C; a second one does not wait for what runs"))
+    return rows
+
+
+if __name__ == "__main__":
+    if wait_until_ready(sys.argv[1:]):
+        os.write(1, b".")

@@ -1,0 +1,24 @@
+"""Tasks that leave a trace in a file: one line each."""
+
+import os
+import time
+
+import django
+
+if django.VERSION >= (6, 0):
+    from django.tasks import task
+else:
+    from django_tasks import task
+
+
+@task
+def write(path, line):
+    with open(path, "a") as file:
+        file.write(line + "\n")
+
+
+@task
+def write_slowly(path, line, seconds):
+    write.func(path, f"begin {line} {os.getpid()}")
+    time.sleep(seconds)
+    write.func(path, f"end {line} {os.getpid()}")
