@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,7 +20,8 @@ class ChildSpec:
     `orphaned` is called in the child, in a thread, when the parent died without a word; by default the child is killed.
     None: the body sees to it itself (and may fork, which a thread would make unsafe).
     `silent_s` tells how many seconds ago the child last showed that it lives (0: unknown). It is asked in the parent.
-    A child that is `last` is stopped after all others have ended.
+    A child that is `last` is stopped after all others have ended. `hurry` is what a child gets that must not take its
+    time any more; one that does not die of it at once is killed.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ChildSpec:
     orphaned: Callable[[], None] | None = lambda: os.kill(os.getpid(), signal.SIGKILL)
     silent_s: Callable[[], float] = lambda: 0.0
     last: bool = False
+    hurry: signal.Signals = signal.SIGKILL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +44,14 @@ class Death:
     @property
     def cause(self) -> str:
         """In words."""
-        return f"killed by {signal.Signals(-self.status).name}" if self.status < 0 else f"exit code {self.status}"
+        if self.status >= 0:
+            return f"exit code {self.status}"
+        known = {number.value: number.name for number in signal.Signals}
+        return f"killed by {known.get(-self.status, f'signal {-self.status}')}"
 
 
 class Child:
-    """A running child process."""
+    """A running child process, which leads a process group of its own."""
 
     def __init__(self, spec: ChildSpec, leave_parent: Callable[[], None], lifeline: int) -> None:
         """Fork. `leave_parent` is called in the child and gives up what is only the parent's; `lifeline` is the end of
@@ -55,14 +60,25 @@ class Child:
         self.started_at = time.monotonic()
         sys.stdout.flush()
         sys.stderr.flush()
+        # Held back until the child has its own handlers: the parent's would tell the parent.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         self.pid = os.fork()
         if self.pid == 0:
-            os._exit(_live(spec, leave_parent, lifeline))
+            os._exit(_live(spec, leave_parent, lifeline, before))
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal; a child that is gone already is no error."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
+
+    def send_group(self, number: signal.Signals) -> None:
+        """Send a signal to the child and to the processes that it started."""
+        # Until the child has made its group it has started nothing. A zombie's group is refused on macOS.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+        if number == signal.SIGKILL:
+            self.send(number)
 
     def reap(self) -> Death | None:
         """Its death, if it has died."""
@@ -73,12 +89,13 @@ class Child:
         return Death(name=self.spec.name, pid=pid, status=os.waitstatus_to_exitcode(status), lived_s=lived)
 
 
-def _live(spec: ChildSpec, leave_parent: Callable[[], None], lifeline: int) -> int:
+def _live(spec: ChildSpec, leave_parent: Callable[[], None], lifeline: int, mask: Iterable[int]) -> int:
     """The child's whole life; returns its exit code. Nothing may escape: above are the parent's own frames."""
     try:
         leave_parent()
         # A group of its own: a Ctrl-C in the terminal is for the supervisor, which then tells its children.
         os.setpgid(0, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if spec.orphaned is not None:
             threading.Thread(target=_watch, args=(lifeline, spec.orphaned), name="lifeline", daemon=True).start()
         code = spec.body()

@@ -13,7 +13,8 @@ class Signals:
     """Receives signals as bytes on a socket that a selector can wait for. For the main thread only."""
 
     def __init__(self, numbers: Iterable[signal.Signals]) -> None:
-        self._numbers = tuple(numbers)
+        # What this process was started to ignore (nohup: HUP) stays ignored.
+        self._numbers = tuple(number for number in numbers if signal.getsignal(number) != signal.SIG_IGN)
         self._read, self._write = socket.socketpair()
         self._read.setblocking(False)
         self._write.setblocking(False)

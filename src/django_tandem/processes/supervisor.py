@@ -14,9 +14,9 @@ from django_tandem.processes.signals import Signals
 
 logger = logging.getLogger("django_tandem.supervisor")
 
-# A child that lived for less died at its start: the next attempt waits, and after so many the supervisor gives up.
+# A child that lived for less died at its start. The first is replaced at once, each further one after a longer pause.
 EARLY_S = 5.0
-MOST_EARLY_DEATHS = 5
+FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 8.0
 
 # A child that has not shown a sign of life for so long is killed and replaced.
@@ -27,10 +27,11 @@ HARD_STOP_S = 2.0
 
 
 class Supervisor:
-    """Starts children, replaces those that die, and stops all on TERM or INT.
+    """Starts children, replaces those that die, and stops all on TERM, HUP or INT.
 
-    `drain_s`: what children are given to end by themselves. A second INT ends that time. `on_death` hears of every
-    child that dies while it should live, before its replacement starts; `on_stop` hears that the end begins.
+    `drain_s`: what children are given to end by themselves. A second INT ends that time, and gives `hard_stop_s`.
+    `on_death` hears of every child that dies, before its replacement starts; `on_stop` hears that the end begins.
+    `most_early_deaths`: after so many deaths of a child at its start in a row the supervisor gives up (None: never).
     """
 
     def __init__(
@@ -40,13 +41,17 @@ class Supervisor:
         drain_s: float,
         on_death: Callable[[Death], None] = lambda _: None,
         on_stop: Callable[[], None] = lambda: None,
+        most_early_deaths: int | None = None,
         silent_s: float = SILENT_S,
+        hard_stop_s: float = HARD_STOP_S,
     ) -> None:
         self._specs = {spec.name: spec for spec in children}
         self._drain_s = drain_s
         self._on_death = on_death
         self._on_stop = on_stop
+        self._most_early_deaths = most_early_deaths
         self._silent_s = silent_s
+        self._hard_stop_s = hard_stop_s
         self._living: dict[str, Child] = {}
         self._early_deaths = dict.fromkeys(self._specs, 0)
         self._start_at: dict[str, float] = {}
@@ -54,7 +59,8 @@ class Supervisor:
         self._hard = False
         self._gave_up = False
         self._lifeline_read, self._lifeline_write = os.pipe()
-        self._selector = selectors.DefaultSelector()
+        # One that has no descriptor of its own: nothing of it is shared with a child.
+        self._selector = selectors.PollSelector()
 
     def watch(self, descriptor: int, ready: Callable[[], None]) -> None:
         """Call `ready` when there is something to read from `descriptor`."""
@@ -69,28 +75,36 @@ class Supervisor:
         self._stopping = True
 
     def run(self) -> int:
-        """Supervise until TERM, INT or the death of everything. Returns 0, or 1 when it gave up."""
-        self._signals = Signals((signal.SIGTERM, signal.SIGINT, signal.SIGCHLD))
+        """Supervise until told to stop. Returns 0, or 1 when it gave up."""
+        self._signals = Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
         self.watch(self._signals.fileno(), self._heed_signals)
+        try:
+            self._supervise()
+            self._start_at.clear()
+            self._on_stop()
+            self._end([name for name, spec in self._specs.items() if not spec.last], self._drain_s)
+            self._end([name for name, spec in self._specs.items() if spec.last], self._hard_stop_s, unhurried=True)
+        finally:
+            for child in self._living.values():
+                child.send_group(signal.SIGKILL)
+            self.unwatch(self._signals.fileno())
+            self._signals.restore()
+            self._selector.close()
+            os.close(self._lifeline_read)
+            os.close(self._lifeline_write)
+        return 1 if self._gave_up else 0
+
+    def pids(self) -> dict[str, int]:
+        """The process ids of the living children, by name."""
+        return {name: child.pid for name, child in self._living.items()}
+
+    def _supervise(self) -> None:
         for name in self._specs:
             self._start(name)
         while not self._stopping:
             self._turn()
             self._replace_silent()
             self._start_due()
-        self._on_stop()
-        self._end([name for name, spec in self._specs.items() if not spec.last], self._drain_s)
-        self._end([name for name, spec in self._specs.items() if spec.last], HARD_STOP_S * 2)
-        self.unwatch(self._signals.fileno())
-        self._signals.restore()
-        self._selector.close()
-        os.close(self._lifeline_read)
-        os.close(self._lifeline_write)
-        return 1 if self._gave_up else 0
-
-    def pids(self) -> dict[str, int]:
-        """The process ids of the living children, by name."""
-        return {name: child.pid for name, child in self._living.items()}
 
     def _turn(self) -> None:
         wait = min([TURN_S, *(max(0.0, at - time.monotonic()) for at in self._start_at.values())])
@@ -102,7 +116,7 @@ class Supervisor:
         for number in self._signals.arrived():
             if number == signal.SIGINT and self._stopping:
                 self._hard = True
-            elif number in (signal.SIGINT, signal.SIGTERM):
+            elif number != signal.SIGCHLD:
                 self._stopping = True
 
     def _start(self, name: str) -> None:
@@ -112,7 +126,6 @@ class Supervisor:
     def _leave(self) -> None:
         """In a child: give up what is the supervisor's."""
         self._signals.leave()
-        self._selector.close()
         os.close(self._lifeline_write)
 
     def _reap(self) -> None:
@@ -121,55 +134,57 @@ class Supervisor:
             if death is None:
                 continue
             del self._living[name]
+            child.send_group(signal.SIGTERM)  # what it had started, and left behind
+            self._on_death(death)
             if not self._stopping:
                 self._replace(death)
 
     def _replace(self, death: Death) -> None:
-        self._on_death(death)
         early = death.lived_s < EARLY_S
         deaths = self._early_deaths[death.name] = self._early_deaths[death.name] + 1 if early else 0
-        if deaths >= MOST_EARLY_DEATHS:
-            logger.error("%s died %s times at its start (%s): giving up", death.name, deaths, death.cause)
+        died = f"{death.name} (pid {death.pid}) died: {death.cause}"
+        if self._most_early_deaths is not None and deaths >= self._most_early_deaths:
+            logger.error("%s, at its start, %s times: giving up", died, deaths)
             self._gave_up = self._stopping = True
         elif deaths > 1:
-            pause = min(LONGEST_PAUSE_S, 0.25 * 2**deaths)
-            logger.warning("%s (pid %s) died: %s; again in %.1f s", death.name, death.pid, death.cause, pause)
+            pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(deaths - 2, 10))
+            logger.warning("%s; again in %.1f s", died, pause)
             self._start_at[death.name] = time.monotonic() + pause
         else:
             self._start(death.name)
-            replacement = self._living[death.name].pid
-            logger.warning("%s (pid %s) died: %s; pid %s replaces it", death.name, death.pid, death.cause, replacement)
+            logger.warning("%s; pid %s replaces it", died, self._living[death.name].pid)
 
     def _replace_silent(self) -> None:
         for name, child in self._living.items():
             if child.spec.silent_s() > self._silent_s:
                 logger.error("%s (pid %s) has been silent for %.0f s: killed", name, child.pid, self._silent_s)
-                child.signal(signal.SIGKILL)
+                child.send_group(signal.SIGKILL)
 
     def _start_due(self) -> None:
         for name, at in list(self._start_at.items()):
             if not self._stopping and time.monotonic() >= at:
                 self._start(name)
 
-    def _end(self, names: Sequence[str], drain_s: float) -> None:
-        """TERM, then wait; after `drain_s`, or a second INT, KILL."""
-        mine = {name: self._living[name] for name in names if name in self._living}
-        for child in mine.values():
-            child.signal(signal.SIGTERM)
-            child.signal(signal.SIGCONT)  # a stopped process takes its TERM only when it goes on
-        # The children keep to the same deadline; they are killed only when they overstay it.
-        deadline = time.monotonic() + drain_s + HARD_STOP_S
-        while any(name in self._living for name in mine):
-            if self._hard or time.monotonic() > deadline:
-                for name in mine:
-                    if name in self._living:
-                        logger.warning("%s (pid %s) killed", name, self._living[name].pid)
-                        self._living[name].signal(signal.SIGKILL)
-                self._await(mine, HARD_STOP_S)
-                return
+    def _end(self, names: Sequence[str], drain_s: float, *, unhurried: bool = False) -> None:
+        """TERM, then wait; after `drain_s`, or a second INT, hurry; after `hard_stop_s` more, KILL."""
+        mine = [self._living[name] for name in names if name in self._living]
+        for child in mine:
+            child.send(signal.SIGTERM)
+            child.send(signal.SIGCONT)  # a stopped process takes its TERM only when it goes on
+        # They keep to the same deadline by themselves, and are hurried only when they overstay it.
+        self._await(mine, drain_s + self._hard_stop_s, until_hard=not unhurried)
+        for child in self._left(mine):
+            logger.warning("%s (pid %s) has not ended: %s", child.spec.name, child.pid, child.spec.hurry.name)
+            child.send_group(child.spec.hurry)
+        self._await(mine, self._hard_stop_s)
+        for child in self._left(mine):
+            child.send_group(signal.SIGKILL)
+        self._await(mine, self._hard_stop_s)
+
+    def _await(self, mine: Sequence[Child], seconds: float, *, until_hard: bool = False) -> None:
+        deadline = time.monotonic() + seconds
+        while self._left(mine) and time.monotonic() < deadline and not (until_hard and self._hard):
             self._turn()
 
-    def _await(self, mine: dict[str, Child], seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while any(name in self._living for name in mine) and time.monotonic() < deadline:
-            self._turn()
+    def _left(self, mine: Sequence[Child]) -> list[Child]:
+        return [child for child in mine if self._living.get(child.spec.name) is child]

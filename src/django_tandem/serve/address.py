@@ -34,6 +34,12 @@ def listen(address: str, what: str) -> socket.socket:
     return listening
 
 
+def remove(address: str) -> None:
+    """Nobody listens there any more: the file of a Unix socket goes."""
+    if address.startswith("unix:"):
+        Path(address.removeprefix("unix:")).unlink(missing_ok=True)
+
+
 def _listen_unix(path: Path, what: str) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+import socket
 
 from django.db import connections
 
@@ -15,14 +15,16 @@ from django_tandem.processes.child import ChildSpec, Death
 from django_tandem.processes.supervisor import Supervisor
 from django_tandem.queue import worker
 from django_tandem.queue.worker import WorkerOptions
-from django_tandem.serve import keeper, lifeline, logs
-from django_tandem.serve.address import listen
+from django_tandem.serve import address, keeper, lifeline, logs
+from django_tandem.serve.health import Health
 from django_tandem.serve.identity import Identity, register
-from django_tandem.serve.keeper import KeeperOptions, Mailbox
+from django_tandem.serve.keeper import KeeperOptions
+from django_tandem.serve.mailbox import Mailbox, WorkerDied
+from django_tandem.serve.standing import STALE_S, Standing
 
 logger = logging.getLogger("django_tandem.serve")
 
-WORKER = "worker-"
+KEEPER, WORKER = "keeper", "worker-"
 
 
 def serve(tandem: Tandem, role: str) -> int:
@@ -34,56 +36,74 @@ def serve(tandem: Tandem, role: str) -> int:
     assert isinstance(options, AsyncServer)  # noqa: S101 - the command chose by kind
     boot(tandem, role)
     logs.prepare()
-    health = listen(options.health, f"roles.{role}.health")
+    listening = address.listen(options.health, f"roles.{role}.health")
     identity = register(tandem, role)
     connections.close_all()  # none may be shared with the children
 
-    board = Board(options.processes, options.threads + options.coroutines)
-    mailbox = Mailbox()
+    board, standing, mailbox = Board(options.processes, options.threads + options.coroutines), Standing(), Mailbox()
+    health = Health(
+        identity=identity,
+        token=tandem.health_token.get_secret_value() if tandem.health_token else None,
+        standing=standing,
+        unready=lambda: standing.unready() or _silent_workers(board),
+    )
     keeping = KeeperOptions(
         alias=tandem.alias,
         identity=identity,
-        token=tandem.health_token.get_secret_value() if tandem.health_token else None,
-        inbox=mailbox.read,
-        health=health,
+        standing=standing,
+        mailbox=mailbox,
+        health=(listening, health),
         loops=True,
-        oldest_tick_s=lambda: max(board.row(number).age_s() for number in range(board.workers)),
-    )
-    children = [_worker(tandem, options, identity, board, number) for number in range(options.processes)]
-    children.append(
-        ChildSpec(name="keeper", body=partial(keeper.main, keeping), orphaned=keeper.orphaned(keeping), last=True)
     )
 
     def on_death(death: Death) -> None:
-        if death.name != "keeper":
+        if death.name == KEEPER:
+            standing.tell(standing.state)  # its successor begins with a full minute
+            mailbox.tell_again()
+        else:
             row = board.row(int(death.name.removeprefix(WORKER)))
-            mailbox.worker_died(death.pid, row.begun())
+            mailbox.worker_died(WorkerDied(pid=death.pid, begun=tuple(row.begun())))
             row.clear()
 
-    supervisor = Supervisor(children, drain_s=options.drain, on_death=on_death, on_stop=mailbox.draining)
+    workers = [_worker(tandem, options, identity, board, number, listening) for number in range(options.processes)]
+    supervisor = Supervisor(
+        [*workers, keeper.child(keeping)], drain_s=options.drain, on_death=on_death, on_stop=mailbox.draining
+    )
     lifeline.watch(supervisor)
-    return supervisor.run()
+    code = supervisor.run()
+    address.remove(options.health)
+    keeper.retire(tandem.alias, identity)
+    return code
 
 
-def _worker(tandem: Tandem, options: AsyncServer, identity: Identity, board: Board, number: int) -> ChildSpec:
+def _worker(
+    tandem: Tandem, options: AsyncServer, identity: Identity, board: Board, number: int, listening: socket.socket
+) -> ChildSpec:
     row = board.row(number)
 
     def body() -> int:
+        listening.close()  # its keeper's
+        working = WorkerOptions(
+            alias=tandem.alias,
+            server=identity.id,
+            release=tandem.release,
+            queues=tandem.queues_of(options),
+            threads=options.threads,
+            coroutines=options.coroutines,
+            drain=options.drain,
+        )
         try:
-            return worker.main(
-                WorkerOptions(
-                    alias=tandem.alias,
-                    server=identity.id,
-                    release=tandem.release,
-                    queues=tandem.queues_of(options),
-                    threads=options.threads,
-                    coroutines=options.coroutines,
-                    drain=options.drain,
-                ),
-                row,
-            )
+            return worker.main(working, row)
         except TandemError as error:
             logger.error("worker: %s", error)
             return error.exit_code
 
     return ChildSpec(name=f"{WORKER}{number}", body=body, silent_s=row.age_s)
+
+
+def _silent_workers(board: Board) -> str | None:
+    """Why jobs would not be run, or None. A worker that has not begun to turn has an age of 0."""
+    ages = [board.row(number).age_s() for number in range(board.workers)]
+    if not any(ages):
+        return "no worker runs yet"
+    return "a worker does not answer" if max(ages) > STALE_S else None

@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connections
-from django.db.utils import Error as DatabaseError
 from django.utils.module_loading import import_string
 
 from django_tandem.config.boot import boot
 from django_tandem.config.schema import BackOffice, Tandem
 from django_tandem.errors import SettingsNotImportable
-from django_tandem.processes.child import ChildSpec
+from django_tandem.processes.child import ChildSpec, Death
 from django_tandem.processes.supervisor import Supervisor
-from django_tandem.serve import health, keeper, lifeline, logs
-from django_tandem.serve.address import listen
-from django_tandem.serve.health import Health
+from django_tandem.serve import address, keeper, lifeline, logs
+from django_tandem.serve.health import Health, wrap
 from django_tandem.serve.identity import register
-from django_tandem.serve.keeper import KeeperOptions, Mailbox
+from django_tandem.serve.keeper import KeeperOptions
+from django_tandem.serve.mailbox import Mailbox
+from django_tandem.serve.standing import Standing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes its file with mkstemp
 
 
 def serve(tandem: Tandem, role: str) -> int:
@@ -38,26 +40,43 @@ def serve(tandem: Tandem, role: str) -> int:
     boot(tandem, role)
     logs.prepare()
     application = _application(tandem)
-    listening = listen(options.bind, f"roles.{role}.bind")
+    listening = address.listen(options.bind, f"roles.{role}.bind")
     identity = register(tandem, role)
     connections.close_all()  # none may be shared with the children
 
-    mailbox = Mailbox()
-    token = tandem.health_token.get_secret_value() if tandem.health_token else None
-    keeping = KeeperOptions(alias=tandem.alias, identity=identity, token=token, inbox=mailbox.read)
-    answering = Health(identity=identity, token=token, state=lambda: "active", unready=partial(_unready, tandem.alias))
-    children = [
-        # Its arbiter forks, so it watches its parent itself, without a thread.
-        ChildSpec(
-            name="gunicorn",
-            body=partial(_run_gunicorn, options, listening, health.wrap(application, answering), os.getpid()),
-            orphaned=None,
-        ),
-        ChildSpec(name="keeper", body=partial(keeper.main, keeping), orphaned=keeper.orphaned(keeping), last=True),
-    ]
-    supervisor = Supervisor(children, drain_s=options.drain, on_stop=mailbox.draining)
+    mailbox, standing = Mailbox(), Standing()
+    keeping = KeeperOptions(alias=tandem.alias, identity=identity, standing=standing, mailbox=mailbox)
+    health = Health(
+        identity=identity,
+        token=tandem.health_token.get_secret_value() if tandem.health_token else None,
+        standing=standing,
+        unready=standing.unready,
+        behind_proxy=listening.family == socket.AF_UNIX,
+    )
+    gunicorn = partial(_run_gunicorn, options, listening, wrap(application, health), os.getpid())
+
+    def on_death(death: Death) -> None:
+        if death.name == "keeper":
+            standing.tell(standing.state)  # its successor begins with a full minute
+            mailbox.tell_again()
+
+    def on_stop() -> None:
+        # Who comes from now on is refused at once: another process that held the socket open would let them wait.
+        listening.close()
+        mailbox.draining()
+
+    supervisor = Supervisor(
+        # gunicorn's arbiter forks, so it watches its parent itself, without a thread.
+        [ChildSpec(name="gunicorn", body=gunicorn, orphaned=None), keeper.child(keeping, listening)],
+        drain_s=options.drain,
+        on_death=on_death,
+        on_stop=on_stop,
+    )
     lifeline.watch(supervisor)
-    return supervisor.run()
+    code = supervisor.run()
+    address.remove(options.bind)
+    keeper.retire(tandem.alias, identity)
+    return code
 
 
 def _application(tandem: Tandem) -> WSGIApplication:
@@ -72,18 +91,6 @@ def _application(tandem: Tandem) -> WSGIApplication:
         cause = " ".join(str(error).split())
         raise SettingsNotImportable([f"{path} does not import: {type(error).__name__}: {cause}"]) from None
     return application
-
-
-def _unready(alias: str) -> str | None:
-    """Why pages cannot be served, or None."""
-    try:
-        with connections[alias].cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return "the database does not answer"
-    finally:
-        connections[alias].close_if_unusable_or_obsolete()
-    return None
 
 
 def _run_gunicorn(options: BackOffice, listening: socket.socket, application: WSGIApplication, parent: int) -> int:
@@ -123,6 +130,8 @@ def _gunicorn_settings(options: BackOffice, listening: socket.socket) -> dict[st
         "timeout": round(options.timeout),
         "graceful_timeout": round(options.drain),
         "proc_name": "tandem-backoffice",
+        # Where its workers touch a file to show that they live: a disk that is busy must not make them look dead.
+        **({"worker_tmp_dir": SHARED_MEMORY} if os.access(SHARED_MEMORY, os.W_OK) else {}),
         "accesslog": None,
         "loglevel": "warning",
         # An interface of gunicorn's own for operators, in versions that have it: Tandem's commands are the interface.

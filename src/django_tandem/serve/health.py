@@ -13,23 +13,26 @@ from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from django_tandem.serve.identity import Identity
+from django_tandem.serve.standing import Standing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PREFIX = "/-/"
-FORWARDED = ("x-forwarded-for", "x-real-ip", "forwarded")
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+LOCAL_NAMES = ("localhost", "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """What the answers are made of. `unready` says why the server is not ready, or nothing; `state` is the server's
-    own: starting, standby, active, draining."""
+    """What the answers are made of. `unready` says why the server is not ready, or nothing. `behind_proxy`: nobody
+    asks directly, so that no client counts as one on this host."""
 
     identity: Identity
     token: str | None
-    state: Callable[[], str]
+    standing: Standing
     unready: Callable[[], str | None]
+    behind_proxy: bool = False
 
     def answer(self, path: str, client: str, headers: Mapping[str, str]) -> tuple[HTTPStatus, dict[str, Any]]:
         """Status and JSON for a path under `/-/`. `headers` by lower-case name; `client` is an address, or "" on a
@@ -39,10 +42,10 @@ class Health:
         if path == "/-/ready":
             reason = self.unready()
             if reason is not None:
-                return HTTPStatus.SERVICE_UNAVAILABLE, {"ready": False, "state": self.state(), "reason": reason}
-            return HTTPStatus.OK, {"ready": True, "state": self.state()}
+                return HTTPStatus.SERVICE_UNAVAILABLE, {"ready": False, "state": self.standing.state, "reason": reason}
+            return HTTPStatus.OK, {"ready": True, "state": self.standing.state}
         if path == "/-/release":
-            if not (_is_here(client, headers) or self._has_token(headers)):
+            if not (self._is_here(client, headers) or self._has_token(headers)):
                 return HTTPStatus.FORBIDDEN, {"error": "only from loopback, or with the health token"}
             return HTTPStatus.OK, self._release()
         return HTTPStatus.NOT_FOUND, {"error": "expected /-/live, /-/ready or /-/release"}
@@ -55,8 +58,16 @@ class Health:
             "config_digest": identity.config_digest,
             "pid": identity.pid,
             "started": identity.started.isoformat(),
-            "state": self.state(),
+            "state": self.standing.state,
         }
+
+    def _is_here(self, client: str, headers: Mapping[str, str]) -> bool:
+        """Whether the request began on this host: behind a proxy on the same host every client looks like loopback."""
+        if self.behind_proxy or any(name in headers for name in FORWARDED):
+            return False
+        host = headers.get("host", "")
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        return (client == "" or _is_loopback(client)) and (name in LOCAL_NAMES or _is_loopback(name))
 
     def _has_token(self, headers: Mapping[str, str]) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
@@ -65,12 +76,9 @@ class Health:
         return hmac.compare_digest(given.strip().encode(), self.token.encode())
 
 
-def _is_here(client: str, headers: Mapping[str, str]) -> bool:
-    """Whether the request began on this host: behind a proxy on the same host every client looks like loopback."""
-    if any(name in headers for name in FORWARDED):
-        return False
+def _is_loopback(address: str) -> bool:
     try:
-        return client == "" or ipaddress.ip_address(client).is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 

@@ -6,8 +6,9 @@ scheduler. It is stopped last, so that the lease holds while the others drain.
 
 from __future__ import annotations
 
-import json
+import logging
 import os
+import selectors
 import signal
 import socket
 import threading
@@ -15,59 +16,57 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 
-from django_tandem.errors import TandemError
+from django_tandem.errors import NotMigrated, TandemError
+from django_tandem.processes.child import ChildSpec
+from django_tandem.processes.signals import Signals
 from django_tandem.queue import events, fence, lease, rescuer, scheduler
 from django_tandem.queue.connect import Connection, connect
+from django_tandem.serve import standing
 from django_tandem.serve.health import Health, HealthServer
 from django_tandem.serve.identity import Identity
+from django_tandem.serve.mailbox import Mailbox, Reader, WorkerDied
+from django_tandem.serve.standing import Standing
+
+logger = logging.getLogger("django_tandem.serve")
 
 TURN_S = 1.0
 
-# After so long without an answer of the database the server no longer calls itself ready.
-STALE_S = 10.0
+# A worker that is killed in the middle of a claim leaves a statement behind that the database may yet finish, so its
+# jobs are looked for at once and after each of these times.
+LOOK_AGAIN_S = (1.0, 5.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeeperOptions:
-    """`inbox`: where the supervisor's words arrive. `health`: the listening socket for its answers, if it has its own.
-    `loops`: whether this server rescues and schedules. `oldest_tick_s`: age of the slowest worker's sign of life."""
+    """`health`: the listening socket of a server that has no pages, and what is answered there. `loops`: whether this
+    server rescues and schedules."""
 
     alias: str
     identity: Identity
-    token: str | None
-    inbox: socket.socket
-    health: socket.socket | None = None
+    standing: Standing
+    mailbox: Mailbox
+    health: tuple[socket.socket, Health] | None = None
     loops: bool = False
-    oldest_tick_s: Callable[[], float] = lambda: 0.0
 
 
-class Mailbox:
-    """Words from a supervisor to its keeper. It outlives both, so that nothing is lost while a keeper is replaced."""
+def child(options: KeeperOptions, not_mine: socket.socket | None = None) -> ChildSpec:
+    """The keeper as its supervisor is to keep it alive. `not_mine`: a listening socket that it must not hold open."""
 
-    def __init__(self) -> None:
-        self._write, self.read = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._write.setblocking(False)
+    def body() -> int:
+        if not_mine is not None:
+            not_mine.close()
+        return Keeper(options).run()
 
-    def worker_died(self, pid: int, begun: list[int]) -> None:
-        """A worker process died; it had begun these jobs."""
-        self._send({"died": pid, "begun": begun})
-
-    def draining(self) -> None:
-        """The server ends."""
-        self._send({"draining": True})
-
-    def _send(self, word: dict[str, Any]) -> None:
-        with suppress(BlockingIOError):  # full: the keeper has been gone for long, and the lease ends by itself
-            self._write.send(json.dumps(word).encode())
-
-
-def main(options: KeeperOptions) -> int:
-    """The body of the keeper's process: until TERM, then the server is retired. Returns the exit code, 0."""
-    return Keeper(options).run()
+    return ChildSpec(
+        name="keeper",
+        body=body,
+        orphaned=lambda: _retire_and_leave(options),
+        silent_s=options.standing.silent_s,
+        last=True,
+    )
 
 
 class Keeper:
@@ -75,85 +74,86 @@ class Keeper:
 
     def __init__(self, options: KeeperOptions) -> None:
         self.options = options
-        self.state = "starting"
-        self._draining = False
+        self._signals = Signals((signal.SIGTERM, signal.SIGINT))
+        self._words = Reader(options.mailbox.read)
+        self._selector = selectors.PollSelector()
+        self._selector.register(self._signals.fileno(), selectors.EVENT_READ)
+        self._selector.register(options.mailbox.read, selectors.EVENT_READ)
         self._stop = threading.Event()
-        self._answered_at = time.monotonic()
         self._connection: Connection | None = None
-        self._died: list[dict[str, Any]] = []
+        self._state = ""
+        self._renewed_at = 0.0
+        self._give_back: list[tuple[float, WorkerDied]] = []
 
     def run(self) -> int:
         """Keep house until told to stop."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
         self._start_threads()
-        renewed_at = 0.0
         while not self._stop.is_set():
-            try:
-                self._keep(renew=time.monotonic() - renewed_at >= lease.RENEW_S)
-                if time.monotonic() - renewed_at >= lease.RENEW_S:
-                    renewed_at = time.monotonic()
-            except (psycopg.Error, TandemError) as error:
-                events.loop_failed("keeper", error)
-                self._disconnect()
-            self._wait_for_words()
-        self.retire()
+            self._turn()
+            self._selector.select(TURN_S)
+            self._hear()
+        self._turn()  # the last of the dead
+        self._disconnect()
         return 0
 
-    def retire(self) -> None:
-        """Give back what the server still holds, and say that it has stopped."""
-        with suppress(psycopg.Error, TandemError):  # without a database the lease ends by itself
-            for word in self._died:
-                lease.put_back(self._connected(), self.options.identity.id, word["died"], word["begun"])
-            lease.retire(self._connected(), self.options.identity.id)
-        self._disconnect()
+    def _turn(self) -> None:
+        try:
+            self._give_back_jobs(self._connected())
+            self._renew(self._connected(), self._where_the_fence_says())
+        except (psycopg.Error, TandemError) as error:
+            events.loop_failed("keeper", error)
+            self._disconnect()
+            missing = isinstance(error, NotMigrated)
+            self.options.standing.tell(
+                self._state or "starting", standing.NOT_MIGRATED if missing else standing.UNREACHABLE
+            )
 
-    def _keep(self, *, renew: bool) -> None:
-        connection, me = self._connected(), self.options.identity
-        while self._died:
-            word = self._died[0]
-            lease.put_back(connection, me.id, word["died"], word["begun"])
-            self._died.pop(0)
-        seen = fence.read(connection)
+    def _where_the_fence_says(self) -> str:
+        if self._words.draining:
+            return "draining"
+        release = self.options.identity.release
+        seen = fence.read(self._connected())
         if seen.release is None:
-            seen = fence.take_if_empty(connection, me.release)
-        state = "draining" if self._draining else "active" if seen.release == me.release else "standby"
-        if renew or state != self.state:
-            lease.renew(connection, me.id, state)
-        self.state = state
-        self._answered_at = time.monotonic()
+            seen = fence.take_if_empty(self._connected(), release)
+        return "active" if seen.release == release else "standby"
 
-    def _wait_for_words(self) -> None:
-        self.options.inbox.settimeout(TURN_S)
-        with suppress(TimeoutError):
-            word = json.loads(self.options.inbox.recv(65536))
-            if "died" in word:
-                self._died.append(word)
-            self._draining = self._draining or "draining" in word
+    def _renew(self, connection: Connection, state: str) -> None:
+        if state != self._state or time.monotonic() - self._renewed_at >= lease.RENEW_S:
+            lease.renew(connection, self.options.identity.id, state)
+            self._renewed_at = time.monotonic()
+        self._state = state
+        self.options.standing.tell(state)
+
+    def _give_back_jobs(self, connection: Connection) -> None:
+        now = time.monotonic()
+        for at, death in list(self._give_back):
+            if at <= now:
+                lease.put_back(connection, self.options.identity.id, death.pid, death.begun)
+                self._give_back.remove((at, death))
+
+    def _hear(self) -> None:
+        if self._signals.arrived():
+            self._stop.set()
+        now = time.monotonic()
+        self._give_back += [(now + later, death) for death in self._words.read() for later in (0.0, *LOOK_AGAIN_S)]
 
     def _start_threads(self) -> None:
-        options = self.options
-        if options.health is not None:
-            health = Health(
-                identity=options.identity, token=options.token, state=lambda: self.state, unready=self.unready
-            )
-            self._thread(HealthServer(options.health, health).serve_forever)
-        if options.loops:
-            self._thread(lambda: rescuer.run(options.alias, self._stop))
-            self._thread(lambda: scheduler.run(options.alias, self._stop))
-
-    def unready(self) -> str | None:
-        """Why the server is not ready, or None."""
-        if self.state in ("starting", "draining"):
-            return self.state
-        if time.monotonic() - self._answered_at > STALE_S:
-            return "the database does not answer"
-        if self.options.oldest_tick_s() > STALE_S:
-            return "a worker does not answer"
-        return None
+        alias = self.options.alias
+        if self.options.health is not None:
+            self._thread(HealthServer(*self.options.health).serve_forever)
+        if self.options.loops:
+            self._thread(lambda: rescuer.run(alias, self._stop))
+            self._thread(lambda: scheduler.run(alias, self._stop))
 
     def _thread(self, target: Callable[[], object]) -> None:
-        threading.Thread(target=target, daemon=True).start()
+        def run_or_leave() -> None:
+            try:
+                target()
+            except Exception:
+                logger.exception("a loop of the keeper failed: the keeper is replaced")
+                os._exit(1)
+
+        threading.Thread(target=run_or_leave, daemon=True).start()
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
@@ -166,11 +166,14 @@ class Keeper:
             self._connection = None
 
 
-def orphaned(options: KeeperOptions) -> Callable[[], None]:
-    """What a keeper does when its supervisor was killed: the workers are gone with it, their jobs go back at once."""
+def retire(alias: str, identity: Identity) -> None:
+    """The server has ended: give back what it still holds, and say that it has stopped."""
+    # Without a database the lease ends by itself.
+    with suppress(psycopg.Error, TandemError), connect(alias, purpose=f"{identity.role} retires") as connection:
+        lease.retire(connection, identity.id)
 
-    def retire_and_leave() -> None:
-        Keeper(options).retire()
-        os._exit(1)
 
-    return retire_and_leave
+def _retire_and_leave(options: KeeperOptions) -> None:
+    """The supervisor was killed: the workers are gone with it, their jobs go back at once."""
+    retire(options.alias, options.identity)
+    os._exit(1)

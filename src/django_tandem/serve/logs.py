@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 
@@ -10,6 +11,8 @@ from django_tandem.queue.tasks_api import TASKS_LOGGER
 
 def prepare() -> None:
     """Show Tandem's events, and tasks that failed, on standard error, unless the project logs them somewhere itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what a task prints belongs in the log when it prints it
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     own = logging.getLogger("django_tandem")

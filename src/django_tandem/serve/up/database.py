@@ -5,10 +5,15 @@ from __future__ import annotations
 import io
 import sys
 
+from django.core.management import CommandError, call_command
+from django.db.utils import Error as DatabaseError
+
 from django_tandem.config.boot import project_settings
 from django_tandem.config.overlay import EMBEDDED, names_database
 from django_tandem.config.schema import Tandem
+from django_tandem.errors import TandemError
 from django_tandem.processes.postgres import start_embedded
+from django_tandem.queue.connect import address, connect
 
 # One number for all who migrate Tandem's projects, so that of several only one does at a time.
 MIGRATION_LOCK = 0x7A_4D_E4
@@ -26,17 +31,24 @@ def embedded_if_none(tandem: Tandem) -> str | None:
 
 
 def migrate(tandem: Tandem) -> list[str]:
-    """Apply the migrations that are missing, under a lock; returns a line for each. Raises DatabaseUnreachable."""
-    from django.core.management import call_command
+    """Apply the migrations that are missing, under a lock, and return their names.
 
-    from django_tandem.queue.connect import connect
-
+    Raises DatabaseUnreachable, and TandemError when a migration fails.
+    """
     said = io.StringIO()
     with connect(tandem.alias, purpose="migrates") as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
-        aliases = dict.fromkeys(["default", tandem.alias])
-        for alias in aliases:
-            call_command("migrate", database=alias, interactive=False, verbosity=1, stdout=said, stderr=sys.stderr)
-    return [
-        f"migrated: {line.split()[1]}" for line in said.getvalue().splitlines() if line.strip().startswith("Applying")
-    ]
+        for alias in dict.fromkeys(["default", tandem.alias]):
+            try:
+                call_command("migrate", database=alias, interactive=False, verbosity=1, stdout=said, stderr=sys.stderr)
+            except (CommandError, DatabaseError) as error:
+                at = _applied(said.getvalue())[-1:]
+                raise TandemError(
+                    f"migrating {address(alias)} failed{''.join(f' at {name}' for name in at)}: "
+                    + " ".join(str(error).split())
+                ) from error
+    return _applied(said.getvalue())
+
+
+def _applied(said: str) -> list[str]:
+    return [line.split()[1].rstrip(".") for line in said.splitlines() if line.strip().startswith("Applying")]

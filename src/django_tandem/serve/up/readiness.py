@@ -21,10 +21,11 @@ ASK_TIMEOUT_S = 2.0
 
 
 @contextmanager
-def announced(tandem: Tandem, standing: Fence, supervisor: Supervisor, log: Log) -> Iterator[None]:
+def announced(tandem: Tandem, where: str, standing: Fence, supervisor: Supervisor, log: Log) -> Iterator[None]:
     """Print the summary, in the supervisor's loop, when every server's /-/ready has said yes.
 
-    Another process asks them: the supervisor's own must be free to fork, and a thread would make that unsafe.
+    `where` the database is. Another process asks the servers: the supervisor's own must be free to fork, and a thread
+    would make that unsafe.
     """
     addresses = [address_of(role) for role in tandem.file.roles.values()]
     asking = subprocess.Popen(
@@ -38,7 +39,7 @@ def announced(tandem: Tandem, standing: Fence, supervisor: Supervisor, log: Log)
     def answered() -> None:
         supervisor.unwatch(descriptor)
         if os.read(descriptor, 1):
-            log.block(_summary(tandem, standing))
+            log.block("ready", _summary(tandem, where, standing))
 
     supervisor.watch(descriptor, answered)
     try:
@@ -85,22 +86,28 @@ def _connection(address: str) -> http.client.HTTPConnection:
     return connection
 
 
-def _summary(tandem: Tandem, standing: Fence) -> list[tuple[str, str]]:
+def _summary(tandem: Tandem, where: str, standing: Fence) -> list[tuple[str, str]]:
     rows = []
     for name, role in tandem.file.roles.items():
         size = f"{role.processes} × {role.threads} threads"
         if isinstance(role, BackOffice):
-            where = role.bind if role.bind.startswith("unix:") else f"http://{role.bind}/"
-            rows.append((name, f"{where}  {size}"))
+            rows.append((name, f"{_url(role.bind)}   {size}"))
         else:
-            rows.append((name, f"queues {', '.join(tandem.queues_of(role))}  {size}"))
+            rows.append((name, f"queues {', '.join(tandem.queues_of(role))}   {size}   health {_url(role.health)}"))
+    rows.append(("database", where))
     if standing.release == tandem.release:
-        rows.append(("release", f"{tandem.release} (epoch {standing.epoch})"))
+        rows.append(("release", f"{tandem.release}, which the fence names (epoch {standing.epoch})"))
     else:
-        rows.append(("release", f"{tandem.release}; the fence names {standing.release}, so no task is claimed here:"))
-        rows.append(("", "to move the fence to this release, run tandem up --activate"))
-    rows.append(("stop", "Ctrl-C; a second one does not wait for what runs"))
+        rows.append(("release", tandem.release))
+        rows.append(
+            ("fence", f"names {standing.release}: standby, no task is claimed here; tandem up --activate moves it")
+        )
+    rows.append(("stop", "Ctrl-C"))
     return rows
+
+
+def _url(address: str) -> str:
+    return address if address.startswith("unix:") else f"http://{address}/"
 
 
 if __name__ == "__main__":
