@@ -55,7 +55,7 @@ class Log:
     def _write(self, role: str, line: Text) -> None:
         head = Text.assemble(
             (f"{datetime.now(self._zone):%H:%M:%S} ", "dim"),
-            (f"{role:>{self._width}} ", f"bold {self._colours.get(role, 'white')}"),
+            (f"{role:>{self._width}} ", f"bold {self._colours.get(role, '')}"),
             ("│ ", "dim"),
         )
         self._console.print(head.append_text(line))

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import django
 
@@ -13,7 +14,7 @@ else:
 
 @task
 def write(path, line):
-    with open(path, "a") as file:
+    with Path(path).open("a") as file:
         file.write(line + "\n")
 
 
