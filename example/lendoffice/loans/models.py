@@ -4,7 +4,7 @@ from django.db import models
 from django.urls import reverse
 
 from borrowers.models import Borrower
-from lendoffice.money import ZERO
+from lendoffice.money import ZERO, cents
 
 
 class Application(models.Model):
@@ -62,6 +62,11 @@ class Loan(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("loan", args=[self.pk])
+
+    @property
+    def rate_percent(self) -> Decimal:
+        """The yearly rate as people say it: 12.00 for 0.1200."""
+        return cents(self.annual_rate * 100)
 
     @property
     def outstanding(self) -> Decimal:
