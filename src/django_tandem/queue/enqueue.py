@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from django_tandem.errors import InvalidJob
+from django_tandem.queue import prepared
 from django_tandem.queue.arguments import Arguments, dump_arguments
 from django_tandem.queue.options import Options
 from django_tandem.queue.priority import head_start
 from django_tandem.queue.statements import statement
 from django_tandem.queue.states import State
 from django_tandem.queue.tasks_api import Task
+from django_tandem.queue.times import aware, from_epoch
 
 _ENQUEUE = statement("enqueue", "enqueue")
+_ENQUEUE_AS = statement("enqueue", "enqueue_as")
 _RESERVE = statement("enqueue", "reserve")
 _COPY = statement("enqueue", "copy")
 _ANNOUNCE = statement("enqueue", "announce")
@@ -38,28 +41,32 @@ def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 
     Raises InvalidJob, before anything is written.
     """
-    path = task.module_path
-    params = {
-        "id": None,
+    path, run_after = task.module_path, aware(task.module_path, task.run_after)
+    job = {
         "queue": task.queue_name,
         "task": path,
         "arguments": dump_arguments(path, args, kwargs, options.max_bytes),
         "backend": task.backend,
         "priority": task.priority,
-        "run_after": _aware(path, task.run_after),
         "head_start": head_start(task.priority, options.patience_of(task.queue_name)),
     }
     if _waits_for_another_database(options.database):
-        reserved = _reserve(options.database, 1)[0]
-        transaction.on_commit(lambda: _insert(options.database, {**params, "id": reserved.id}), using=DEFAULT_DB_ALIAS)
-        return reserved
-    return _insert(options.database, params)
+        return _enqueue_on_commit(options.database, {**job, "run_after": run_after})
+    if run_after is None:
+        job_id, at, _ = prepared.execute(options.database, _ENQUEUE, job)
+    else:
+        job_id, at, _ = prepared.execute(options.database, _ENQUEUE_AS, {**job, "id": None, "run_after": run_after})
+    return Enqueued(job_id, from_epoch(at))
 
 
-def _insert(database: str, params: dict[str, Any]) -> Enqueued:
-    with connections[database].cursor() as cursor:
-        cursor.execute(_ENQUEUE, params)
-        return Enqueued(*cursor.fetchone()[:2])
+def _enqueue_on_commit(database: str, job: Mapping[str, Any]) -> Enqueued:
+    (job_id,), at = _reserve(database, 1)
+
+    def write() -> None:
+        prepared.execute(database, _ENQUEUE_AS, {**job, "id": job_id})
+
+    transaction.on_commit(write, using=DEFAULT_DB_ALIAS)
+    return Enqueued(job_id, from_epoch(at))
 
 
 def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: Options) -> list[int]:
@@ -67,12 +74,13 @@ def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: 
 
     All or none: one transaction, the caller's where one is open. Raises InvalidJob, which names the argument.
     """
+    path, pairs = task.module_path, iter(arguments)
     if _waits_for_another_database(options.database):
         raise InvalidJob(
-            f"{task.module_path}: enqueue_many inside a transaction on {DEFAULT_DB_ALIAS!r} cannot join it, "
+            f"{path}: enqueue_many inside a transaction on {DEFAULT_DB_ALIAS!r} cannot join it, "
             f"because the queue is on {options.database!r}; call it in transaction.on_commit"
         )
-    path, pairs, ids = task.module_path, iter(arguments), []
+    ids: list[int] = []
     with transaction.atomic(using=options.database, savepoint=False):
         while batch := [dump_arguments(path, *pair, options.max_bytes) for pair in islice(pairs, COPY_BATCH)]:
             ids += _copy(task, batch, options)
@@ -80,33 +88,39 @@ def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: 
 
 
 def _copy(task: Task[..., Any], arguments: list[str], options: Options) -> list[int]:
-    reserved = _reserve(options.database, len(arguments))
-    path, now = task.module_path, reserved[0].at
-    run_after = _aware(path, task.run_after)
+    ids, at = _reserve(options.database, len(arguments))
+    now, run_after = datetime.fromtimestamp(at, timezone.utc), aware(task.module_path, task.run_after)
     later = run_after is not None and run_after > now
     due = run_after if later else now - head_start(task.priority, options.patience_of(task.queue_name))
     state = State.SCHEDULED if later else State.READY
-    constant = (int(task.priority), int(state), due, now, run_after)
+    before = "\t".join(map(_copied, (task.queue_name, task.module_path)))
+    after = "\t".join(map(_copied, (task.backend, task.priority, int(state), due, now, run_after)))
+    rows = [f"{job}\t{before}\t{_copied(text)}\t{after}\n" for job, text in zip(ids, arguments, strict=True)]
     with connections[options.database].cursor() as cursor:
         with cursor.copy(_COPY) as stream:
-            for (job, _), text in zip(reserved, arguments, strict=True):
-                stream.write_row((job, task.queue_name, path, text, task.backend, *constant))
+            stream.write("".join(rows))
         if state is State.READY:
             cursor.execute(_ANNOUNCE, {"queue": task.queue_name, "due": due})
-    return [job for job, _ in reserved]
+    return ids
 
 
-def _reserve(database: str, count: int) -> list[Enqueued]:
+def _copied(value: Any) -> str:
+    """A value in the text format of COPY: postgresql.org, "COPY", "File Formats"."""
+    if value is None:
+        return r"\N"
+    text = str(value)
+    if "\\" not in text and text.isprintable():
+        return text
+    return text.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
+
+
+def _reserve(database: str, count: int) -> tuple[list[int], float]:
+    """New ids, and the time by the database's clock, in seconds since 1970."""
     with connections[database].cursor() as cursor:
         cursor.execute(_RESERVE, {"count": count})
-        return [Enqueued(*row) for row in cursor.fetchall()]
+        ids, at = cursor.fetchone()
+        return ids, at
 
 
 def _waits_for_another_database(database: str) -> bool:
     return database != DEFAULT_DB_ALIAS and connections[DEFAULT_DB_ALIAS].in_atomic_block
-
-
-def _aware(task: str, run_after: datetime | None) -> datetime | None:
-    if run_after is not None and run_after.utcoffset() is None:
-        raise InvalidJob(f"{task}: run_after is a naive datetime ({run_after}); expected one with a time zone")
-    return run_after
