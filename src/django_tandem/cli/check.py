@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from django_tandem.cli.project import config_option, json_option
+
+if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
 
 LEVELS = {"ERROR": "red", "WARNING": "yellow", "INFO": "cyan", "CRITICAL": "red"}
 
@@ -61,19 +67,18 @@ def _level(number: int) -> str:
     return {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}[number]
 
 
-def _print(found: list, errors: int) -> None:  # type: ignore[type-arg]
+def _print(found: Sequence[CheckMessage], errors: int) -> None:
     console = Console(highlight=False)
     shown = [message for message in found if not message.is_silenced()]
+    table = Table.grid(padding=(0, 2))
     for message in sorted(shown, key=lambda one: (-one.level, one.id or "")):
         level = _level(message.level)
-        console.print(
-            f"[{LEVELS.get(level, 'dim')}]{level.lower():8}[/] [bold]{message.id}[/]  {escape(str(message.msg))}"
-        )
+        colour = LEVELS.get(level, "dim")
+        table.add_row(f"[{colour}]{level.lower()}[/]", f"[bold]{message.id}[/]", escape(str(message.msg)))
         if message.hint:
-            console.print(f"{'':9}{escape(str(message.hint))}", style="dim")
-    if errors:
-        console.print(f"\n{errors} error(s)")
-    elif shown:
-        console.print("\nno errors")
+            table.add_row("", "", f"[dim]{escape(str(message.hint))}[/]")
+    if shown:
+        console.print(table)
+        console.print(f"\n{errors} error(s)" if errors else "\nno errors")
     else:
         console.print("no problems")

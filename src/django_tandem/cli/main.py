@@ -14,6 +14,7 @@ from django_tandem.errors import TandemError
 COMMANDS: Mapping[str, str] = {
     "check": "django_tandem.cli.check:check",
     "config": "django_tandem.cli.config:config",
+    "manage": "django_tandem.cli.manage:manage",
     "serve": "django_tandem.cli.serve:serve",
     "status": "django_tandem.cli.status:status",
     "tasks": "django_tandem.cli.tasks:tasks",

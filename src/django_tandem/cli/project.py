@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from django_tandem.errors import DatabaseUnreachable
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -31,3 +33,25 @@ def with_project(command: Command) -> Command:
         return command(*args, **kwargs)
 
     return loaded  # type: ignore[return-value]
+
+
+def with_queue(command: Command) -> Command:
+    """As with_project, for commands that need the queue's tables. Raises DatabaseUnreachable, NotMigrated at once."""
+
+    @functools.wraps(command)
+    def ready(*args: Any, **kwargs: Any) -> Any:
+        from django.db import OperationalError
+
+        from django_tandem.queue import fence
+        from django_tandem.queue.connect import address, connect
+        from django_tandem.queue.options import queue_database
+
+        with connect(queue_database(), purpose="command") as connection:
+            fence.read(connection)
+        try:
+            return command(*args, **kwargs)
+        except OperationalError as error:
+            cause = " ".join(str(error).split())
+            raise DatabaseUnreachable(f"the database {address(queue_database())} failed: {cause}") from error
+
+    return with_project(ready)

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.project import json_option, with_project
+from django_tandem.cli.project import json_option, with_queue
 
 STATES = {"active": "green", "standby": "yellow", "draining": "yellow", "starting": "cyan"}
 
 
 @click.command()
 @json_option
-@with_project
+@with_queue
 def status(as_json: bool) -> None:
     """Show the servers that run, the release that may claim, and what waits in the queues."""
     from django_tandem.queue import counts, fence

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.project import json_option, with_project
+from django_tandem.cli.project import json_option, with_queue
 from django_tandem.errors import InvalidJob, JobNotFound
 
 STATES = ("scheduled", "ready", "running", "successful", "failed")
@@ -30,7 +30,7 @@ def tasks() -> None:
 @click.option("--task", help="Only jobs of this task, by its dotted path.")
 @click.option("--limit", default=30, show_default=True, type=click.IntRange(1, 10_000), help="How many, newest first.")
 @json_option
-@with_project
+@with_queue
 def list_jobs(state: str | None, queue: str | None, task: str | None, limit: int, as_json: bool) -> None:
     """List jobs, newest first: waiting, running and finished."""
     from django_tandem.queue import options, results
@@ -59,7 +59,7 @@ def list_jobs(state: str | None, queue: str | None, task: str | None, limit: int
 @tasks.command()
 @click.argument("job", type=int)
 @json_option
-@with_project
+@with_queue
 def show(job: int, as_json: bool) -> None:
     """Show all that is known of JOB: arguments, attempts, errors, result."""
     from django_tandem.queue import options, results
@@ -102,7 +102,7 @@ def show(job: int, as_json: bool) -> None:
 @click.option("--queue", help="Instead of the task's own.")
 @click.option("--run-after", metavar="TIME", help="Not before this time, ISO 8601 with a time zone.")
 @json_option
-@with_project
+@with_queue
 def enqueue(
     task: str,
     args_text: str,

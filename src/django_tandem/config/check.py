@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's names
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.utils import Error as DatabaseError
 
@@ -59,12 +60,13 @@ def check_database(databases: Sequence[str] | None = None, **_: Any) -> list[Che
                 " (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user)"
             )
             server, role = cursor.fetchone()
-    except DatabaseError as error:
+    except (DatabaseError, ImproperlyConfigured) as error:
         first = " ".join(str(error).split())
         return [
             Error(
                 f'DATABASES["{tandem.alias}"] cannot be used: {first}',
-                hint="Start the database, or correct its address (TANDEM_DATABASE_URL overrides it).",
+                hint="Start the database, or correct its address (TANDEM_DATABASE_URL overrides it); "
+                "where none is configured, `tandem up` starts one.",
                 id="tandem.E006",
             )
         ]

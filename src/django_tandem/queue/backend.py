@@ -98,7 +98,10 @@ class TandemBackend(BaseTaskBackend):
                 hint="OPTIONS['database'] names the alias of the database that carries the queue.",
                 id="tandem.E101",
             )
-        elif connections[alias].vendor != "postgresql":
+        elif connections[alias].vendor not in (
+            "postgresql",
+            "unknown",
+        ):  # unknown: none is configured, which E006 tells
             yield checks.Error(
                 f"TASKS[{self.alias!r}]: DATABASES[{alias!r}] is {connections[alias].vendor}; expected PostgreSQL.",
                 hint="OPTIONS['database'] may name another alias than the project's own.",

@@ -45,6 +45,10 @@ def connect(alias: str, *, purpose: str) -> Connection:
     `purpose` is what pg_stat_activity shows after "tandem ". Raises DatabaseUnreachable.
     """
     wrapper: Any = connections[alias]
+    if wrapper.settings_dict["ENGINE"] in ("", "django.db.backends.dummy"):
+        raise DatabaseUnreachable(
+            f"DATABASES[{alias!r}] names no database: run `tandem up`, which starts one, or set TANDEM_DATABASE_URL"
+        )
     if wrapper.vendor != "postgresql":
         raise DatabaseUnreachable(
             f"DATABASES[{alias!r}] is {wrapper.vendor}; expected PostgreSQL: "

@@ -25,7 +25,7 @@ def read(connection: Connection) -> Fence:
     except postgres.UndefinedTable:
         row = None
     if row is None:
-        raise NotMigrated("Tandem's tables are missing; run: python manage.py migrate")
+        raise NotMigrated("Tandem's tables are missing; run: tandem manage migrate")
     return Fence(*row)
 
 

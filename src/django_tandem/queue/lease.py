@@ -37,7 +37,7 @@ def register(
         (server,) = connection.execute(statement("lease", "register"), row).fetchone() or ()
     except (postgres.UndefinedTable, postgres.UndefinedColumn) as error:
         raise NotMigrated(
-            f"Tandem's tables are missing or old ({error.diag.message_primary}); run: python manage.py migrate"
+            f"Tandem's tables are missing or old ({error.diag.message_primary}); run: tandem manage migrate"
         ) from None
     return int(server)
 

@@ -1,0 +1,39 @@
+"""What tests of several rooms share."""
+
+import itertools
+import os
+
+import pytest
+
+from tests import office as offices
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def office_template(tmp_path_factory):
+    """A database in which the small project's migrations have been applied."""
+    url = offices.make_database(offices.TEMPLATE)
+    office = offices.Office(tmp_path_factory.mktemp("template") / "office", url)
+    migrated = office.tandem("manage", "migrate")
+    assert migrated.returncode == 0, migrated.stderr
+    yield offices.TEMPLATE
+    offices.drop_database(offices.TEMPLATE)
+
+
+@pytest.fixture
+def office(tmp_path, office_template):
+    """The small project with a migrated database of its own."""
+    name = f"office_{os.getpid()}_{next(_numbers)}"
+    one = offices.Office(tmp_path / "office", offices.make_database(name, office_template))
+    yield one
+    one.close()
+    offices.drop_database(name)
+
+
+@pytest.fixture
+def bare_office(tmp_path):
+    """The small project before its first day: nothing says where its database is."""
+    one = offices.Office(tmp_path / "office", None)
+    yield one
+    one.close()
