@@ -54,4 +54,4 @@ def with_queue(command: Command) -> Command:
             cause = " ".join(str(error).split())
             raise DatabaseUnreachable(f"the database {address(queue_database())} failed: {cause}") from error
 
-    return with_project(ready)
+    return with_project(ready)  # type: ignore[return-value]
