@@ -88,6 +88,14 @@ def post(base: str, path: str, form: dict[str, str], cookies: dict[str, str], ti
     return _ask(base, "POST", path, form, cookies, timeout_s).status
 
 
+def is_there(base: str) -> bool:
+    """Whether anybody answers."""
+    try:
+        return _ask(base, "GET", "/-/live", {}, {}).status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+
+
 def _ask(
     base: str, method: str, path: str, form: dict[str, str], cookies: dict[str, str], timeout_s: float = TIMEOUT_S
 ) -> http.client.HTTPResponse:

@@ -22,6 +22,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from benchmarks import cores, load
+from django_tandem.queue import fence
 
 HOME = Path(__file__).parent.parent / "example" / "lendoffice"
 BASE, HEALTH, BUREAU = "http://127.0.0.1:8000", "http://127.0.0.1:8001", "http://127.0.0.1:8009"
@@ -34,9 +35,6 @@ THREADS = 4
 UP_WITHIN_S = 60
 DOWN_WITHIN_S = 8
 
-# One payment among so many pages.
-PAGES_A_PAYMENT = 20
-
 # Each sends its own end-of-day work, so that it meets more than one process of the monolith.
 BRANCHES = 8
 
@@ -48,8 +46,9 @@ class Refused(Exception):
 class Office:
     """An office with its history, in the database `name` of the server at `address`, and the bureau that it asks."""
 
-    def __init__(self, address: str, name: str, log: Path) -> None:
+    def __init__(self, address: str, name: str, log: Path, release: str = "benchmark") -> None:
         self.address = address
+        self.release = release
         self.url = make_conninfo(**{**conninfo_to_dict(address), "dbname": name})
         self._name = name
         self._log = log
@@ -71,6 +70,8 @@ class Office:
                 )
         for command in (["migrate", "--verbosity", "0"], ["seed", "--loans", str(loans)]):
             self._manage(command)
+        with self.connect() as connection:
+            fence.activate(connection, self.release)
 
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         """A connection to the office's database."""
@@ -116,8 +117,8 @@ class Office:
             connection.execute("TRUNCATE tandem_job, tandem_result")
             connection.execute("VACUUM ANALYZE")
 
-    def pages(self) -> list[load.Page]:
-        """What people ask for: lists, searches, details, the report, and a payment now and then."""
+    def pages(self, pages_a_payment: int = 20) -> list[load.Page]:
+        """What people ask for: lists, searches, details, the report, and a payment among so many pages."""
         numbers = random.Random(11)
         with self.connect() as connection:
 
@@ -128,7 +129,7 @@ class Office:
             borrowers = ids(b"SELECT id FROM borrowers_borrower ORDER BY id")
             applications = ids(b"SELECT id FROM loans_application ORDER BY id")
         pages: list[load.Page] = []
-        for number in range(PAGES_A_PAYMENT * 5):
+        for number in range(100):
             paths = [
                 "/",
                 "/borrowers/?q=smith",
@@ -142,7 +143,7 @@ class Office:
                 "/report/",
             ]
             pages.append(("GET", paths[number % len(paths)], {}))
-            if number % PAGES_A_PAYMENT == 0:
+            if number % pages_a_payment == 0:
                 form = {"amount": "1.00", "received_on": f"{time.strftime('%Y-%m-%d')}"}
                 pages.append(("POST", f"/loans/{numbers.choice(loans)}/pay/", form))
         return pages
@@ -165,7 +166,7 @@ class Office:
 
     def _server(self, role: str, user: str, on: list[int], ready: str) -> object:
         variables = {"TANDEM_CONFIG": str(HOME / "tandem.toml"), "TANDEM_DATABASE_URL": self._as(user)}
-        variables["TANDEM_RELEASE"] = "benchmark"
+        variables["TANDEM_RELEASE"] = self.release
         return self._running([sys.executable, "-m", "django_tandem", "serve", role], variables, on, ready)
 
     def _manage(self, command: list[str]) -> None:
