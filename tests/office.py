@@ -21,7 +21,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.waiting import until
 
-PROJECT = Path(__file__).parent / "projects" / "office"
+ROOT = Path(__file__).parent.parent
+PROJECT = ROOT / "tests" / "projects" / "office"
 SERVER = os.environ["TANDEM_TEST_DATABASE_URL"]
 TEMPLATE = f"office_template_{os.getpid()}"
 
@@ -50,13 +51,13 @@ def drop_database(name: str) -> None:
 class Office:
     """One copy of the project. `database_url` None: nothing says where its database is."""
 
-    def __init__(self, folder: Path, database_url: str | None) -> None:
+    def __init__(self, folder: Path, database_url: str | None, project: Path = PROJECT) -> None:
         self.folder = folder
         self.database_url = database_url
         self.port, self.health_port = free_port(), free_port()
         self.environment: dict[str, str] = {}
         self.running: list[Running] = []
-        shutil.copytree(PROJECT, folder)
+        shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".tandem", ".outbox", "__pycache__"))
         self.edit("127.0.0.1:8000", f"127.0.0.1:{self.port}")
         self.edit("127.0.0.1:8001", f"127.0.0.1:{self.health_port}")
 
