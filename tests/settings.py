@@ -24,6 +24,7 @@ DATABASES = {
 }
 SECRET_KEY = "only for tests"
 USE_TZ = True
+TIME_ZONE = "UTC"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django_tandem.queue"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TASKS = {"default": {"BACKEND": "django_tandem.queue.backend.TandemBackend", "QUEUES": []}}
