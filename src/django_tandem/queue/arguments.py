@@ -24,13 +24,21 @@ def dump_arguments(task: str, args: Sequence[Any], kwargs: Mapping[str, Any], ma
     try:
         text = _encode((args, kwargs))
     except (TypeError, ValueError, RecursionError):
-        text = _dump_slowly(task, args, kwargs)
+        try:
+            text = _dump_slowly(task, args, kwargs)
+        except RecursionError:
+            raise too_deep(task) from None
     if len(text) > max_bytes:
         raise InvalidJob(
             f"{task}: its arguments are {len(text)} bytes as JSON, expected at most {max_bytes} "
             "(TASKS OPTIONS max_bytes); pass an id and let the task read the rest"
         )
     return text
+
+
+def too_deep(task: str) -> InvalidJob:
+    """What to raise where Python does not descend to the bottom of the arguments."""
+    return InvalidJob(f"{task}: its arguments are nested too deeply; expected a few levels")
 
 
 def _dump_slowly(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -50,6 +58,7 @@ def _refuse_unfit(task: str, path: str, value: Any, within: tuple[int, ...]) -> 
         for key, item in value.items():
             if not isinstance(key, (str, int, float, bool, type(None))):
                 raise NotJson(f"{task}: {path} has a key of type {type(key).__name__}; expected str")
+            _refuse_unfit(task, f"{path}, its key", key, within)
             _refuse_unfit(task, f"{path}[{key!r}]", item, within)
     elif isinstance(value, bytes):
         try:
@@ -59,7 +68,10 @@ def _refuse_unfit(task: str, path: str, value: Any, within: tuple[int, ...]) -> 
     elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         raise InvalidJob(f"{task}: {path} is {value}; expected a finite number")
     elif isinstance(value, (str, int, float, type(None))):
-        return
+        try:
+            _encode(value)
+        except ValueError as error:
+            raise InvalidJob(f"{task}: {path} has no JSON form: {error}") from None
     elif isinstance(value, Sequence):
         for index, item in enumerate(value):
             _refuse_unfit(task, f"{path}[{index}]", item, within)

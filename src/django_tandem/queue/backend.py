@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -11,7 +13,7 @@ from django.core import checks
 from django.db import connections
 
 from django_tandem.queue import enqueue, results
-from django_tandem.queue.arguments import Arguments
+from django_tandem.queue.arguments import Arguments, dump_arguments, too_deep
 from django_tandem.queue.hearing import is_heard
 from django_tandem.queue.options import parse
 from django_tandem.queue.states import PUBLIC_STATUS, State
@@ -36,30 +38,48 @@ class TandemBackend(BaseTaskBackend):
         super().__init__(alias, params)
         self.settings = parse(alias, self.options)
 
+    def validate_task(self, task: Task[..., Any]) -> None:
+        """Raise InvalidTask for a task that this backend cannot take. `run_after` may be a time span, which Django
+        documents and its own validation does not know."""
+        run_after: object = task.run_after
+        if isinstance(run_after, timedelta):
+            task = replace(task, run_after=None)
+        super().validate_task(task)
+
     def enqueue(self, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskResult[Any]:
         """Enqueue one job; it joins the transaction that is open on the queue's database.
 
         Raises InvalidTask for a task that this backend cannot take, InvalidJob for arguments that it cannot.
         """
         self.validate_task(task)
+        result = self._result_to_be(task, args, kwargs)
         job = enqueue.enqueue(task, args, kwargs, self.settings)
-        result: TaskResult[Any] = TaskResult(
-            task=task,
-            id=str(job.id),
-            status=PUBLIC_STATUS[State.READY],
-            enqueued_at=job.at,
-            started_at=None,
-            last_attempted_at=None,
-            finished_at=None,
-            args=list(args),
-            kwargs=dict(kwargs),
-            backend=self.alias,
-            errors=[],
-            worker_ids=[],
-        )
+        object.__setattr__(result, "id", str(job.id))
+        object.__setattr__(result, "enqueued_at", job.at)
         if is_heard(task_enqueued, logging.DEBUG):
             task_enqueued.send(type(self), task_result=result)
         return result
+
+    def _result_to_be(self, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskResult[Any]:
+        """Made before the job is written: a result that cannot be made leaves no job behind."""
+        try:
+            return TaskResult(
+                task=task,
+                id="",
+                status=PUBLIC_STATUS[State.READY],
+                enqueued_at=None,
+                started_at=None,
+                last_attempted_at=None,
+                finished_at=None,
+                args=list(args),
+                kwargs=dict(kwargs),
+                backend=self.alias,
+                errors=[],
+                worker_ids=[],
+            )
+        except (TypeError, ValueError, RecursionError):
+            dump_arguments(task.module_path, args, kwargs, self.settings.max_bytes)  # tells what is wrong, by its path
+            raise too_deep(task.module_path) from None
 
     def enqueue_many(self, task: Task[..., Any], arguments: Iterable[Arguments]) -> list[str]:
         """Enqueue one job of `task` for each `(args, kwargs)`: all or none, as one stream. Returns the results' ids.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from operator import attrgetter
@@ -22,6 +23,9 @@ EVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 BEGINNING = datetime(1, 1, 2, tzinfo=timezone.utc)
 
 RESCAN_S = 1.0
+
+# How many announcements a claim may miss on its way and still raise the bounds.
+MOST_MISSED = 100
 
 # A job that cannot run here is offered again after this time, to a server that knows its task.
 POSTPONE = timedelta(seconds=10)
@@ -46,6 +50,8 @@ class Horizons:
         self._bounds = dict.fromkeys(queues, BEGINNING)
         self._clock = clock
         self._dropped_at = clock()
+        self._announced: deque[tuple[str, datetime]] = deque(maxlen=MOST_MISSED)
+        self.heard = 0  # how many announcements; a claim remembers where it stood when it began
 
     @property
     def queues(self) -> list[str]:
@@ -61,13 +67,21 @@ class Horizons:
 
     def announced(self, queue: str, due: datetime) -> None:
         """A job became ready."""
-        if queue in self._bounds and due < self._bounds[queue]:
-            self._bounds[queue] = due
+        if queue in self._bounds:
+            self._announced.append((queue, due))
+            self.heard += 1
+            self._bounds[queue] = min(due, self._bounds[queue])
 
-    def claimed(self, jobs: Sequence[Job]) -> None:
-        """These jobs were claimed, in their order: nothing ready was due before the first of a queue."""
+    def claimed(self, jobs: Sequence[Job], heard: int) -> None:
+        """These jobs were claimed, in their order: nothing ready was due before the first of a queue, except what was
+        announced since the claim began, when `heard` stood so."""
+        if self.heard - heard > MOST_MISSED:
+            return
         for job in reversed(jobs):
             self._bounds[job.queue] = job.due
+        missed = self.heard - heard
+        for queue, due in list(self._announced)[-missed:] if missed else ():
+            self._bounds[queue] = min(due, self._bounds[queue])
 
 
 def claim(
@@ -77,6 +91,7 @@ def claim(
 
     No jobs where the fence has moved past `epoch`.
     """
+    heard = horizons.heard
     parameters = {
         "server": owner.server,
         "worker": owner.worker,
@@ -89,7 +104,7 @@ def claim(
     rows = connection.execute(_CLAIM, parameters, binary=True).fetchall()
     jobs = sorted(map(Job._make, rows), key=attrgetter("due", "id"))
     if before is EVER:
-        horizons.claimed(jobs)
+        horizons.claimed(jobs, heard)
     return jobs
 
 

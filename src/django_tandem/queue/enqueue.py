@@ -72,7 +72,8 @@ def _enqueue_on_commit(database: str, job: Mapping[str, Any]) -> Enqueued:
 def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: Options) -> list[int]:
     """Write one job of `task` for each `(args, kwargs)`, as a stream, and return their ids in order.
 
-    All or none: one transaction, the caller's where one is open. Raises InvalidJob, which names the argument.
+    All or none: one transaction, or a savepoint of the caller's where one is open, so that a caller who catches the
+    error goes on. Raises InvalidJob, which names the argument.
     """
     path, pairs = task.module_path, iter(arguments)
     if _waits_for_another_database(options.database):
@@ -81,7 +82,7 @@ def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: 
             f"because the queue is on {options.database!r}; call it in transaction.on_commit"
         )
     ids: list[int] = []
-    with transaction.atomic(using=options.database, savepoint=False):
+    with transaction.atomic(using=options.database):
         while batch := [dump_arguments(path, *pair, options.max_bytes) for pair in islice(pairs, COPY_BATCH)]:
             ids += _copy(task, batch, options)
     return ids

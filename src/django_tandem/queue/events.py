@@ -29,6 +29,11 @@ def unwritable(outcome: Outcome, error: Exception) -> None:
     logger.error("job %s (%s): its result cannot be stored: %s", outcome.job.id, outcome.job.task, error)
 
 
+def untold(job: Job, error: Exception) -> None:
+    """Whoever listens to task_finished does not hear of a failed job, because no TaskResult can be made of it."""
+    logger.error("job %s (%s): its end could not be told: %s: %s", job.id, job.task, type(error).__name__, error)
+
+
 def database_lost(error: Exception) -> None:
     """The connection broke: what was claimed goes on, what is finished waits."""
     logger.warning("the database does not answer (%s); trying again", " ".join(str(error).split()))

@@ -18,8 +18,8 @@ def is_heard(signal: Signal, level: int = logging.INFO) -> bool:
     for entry in signal.receivers:
         reference = entry[1]
         receiver = reference() if isinstance(reference, weakref.ReferenceType) else reference
-        if getattr(receiver, "__module__", "") != f"{TASKS_LOGGER}.signals":
-            return receiver is not None
-        if _logger.isEnabledFor(level):
+        if receiver is None:
+            continue
+        if getattr(receiver, "__module__", "") != f"{TASKS_LOGGER}.signals" or _logger.isEnabledFor(level):
             return True
     return False

@@ -48,6 +48,7 @@ class Intake:
         self._held: deque[Job] = deque()
         self._running: set[int] = set()
         self._moved_at = 0.0
+        self._stalled = False  # what was held went back: nothing is held until a slot is free
         self._outcomes: list[Outcome] = []
         self._work = threading.Condition()
         self._exchanging = threading.Lock()
@@ -84,6 +85,7 @@ class Intake:
         """An outcome, to be written with the next exchange."""
         with self._work:
             self.pace.observe(outcome.ended - outcome.began)
+            self._stalled = False
             self._outcomes.append(outcome)
             self._running.discard(outcome.job.id)
 
@@ -106,7 +108,7 @@ class Intake:
         self._heard += 1
         self._dry = False
         with self._work:
-            room = self.pace.room(len(self._held), self._idle)
+            room = self._room(self._idle)
             full = bool(self._held) and not room
             # Where it is full: the last of those that begin next. What is due before it begins first.
             before = self._held[min(self._threads, len(self._held)) - 1].due if full else claim.EVER
@@ -130,6 +132,11 @@ class Intake:
         """Whether there is something that must not wait long: held jobs beside idle slots, or outcomes."""
         return bool((self._held and (self._idle or self._is_stale())) or self._outcomes)
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether there are jobs that were claimed and have not begun."""
+        return bool(self._held)
+
     def wake(self) -> None:
         """Let one more slot take from what is held."""
         with self._work:
@@ -140,6 +147,7 @@ class Intake:
         if (outcomes := self._outcomes) and (not self._held or outcomes[0].age_s > SETTLE_S):
             self.exchange()
         if self._is_stale():
+            self._stalled = True
             self.release_held()
 
     def release_held(self) -> None:
@@ -189,6 +197,10 @@ class Intake:
 
     # How it is done
 
+    def _room(self, idle: int) -> int:
+        room = self.pace.room(len(self._held), idle)
+        return min(room, idle) if self._stalled else room
+
     def _wants_exchange(self) -> bool:
         if self.broken is not None:
             return False
@@ -204,7 +216,7 @@ class Intake:
         with self._work:
             outcomes, self._outcomes = self._outcomes, []
         heard = self._heard
-        room = 0 if self.epoch is None or self._dry else self.pace.room(len(self._held), self._idle + by_slot)
+        room = 0 if self.epoch is None or self._dry else self._room(self._idle + by_slot)
         try:
             jobs = self._write_and_claim(outcomes, room)
         except psycopg.Error as error:

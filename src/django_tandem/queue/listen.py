@@ -6,6 +6,9 @@ import os
 import select
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+from psycopg import Notify
 
 from django_tandem.queue.connect import Connection
 
@@ -21,10 +24,13 @@ class Ear:
         self.wake_read, self.wake_write = os.pipe()
         os.set_blocking(self.wake_read, False)
         os.set_blocking(self.wake_write, False)
+        self._heard: list[Notify] = []
         self.listen(connection)
 
     def listen(self, connection: Connection) -> None:
         """Listen on `connection` from now on."""
+        # What arrives while a statement runs on it is read with the statement's answer, and told to this handler only.
+        connection.add_notify_handler(self._heard.append)
         connection.execute("LISTEN tandem_ready")
         connection.execute("LISTEN tandem_fence")
         self.connection = connection
@@ -36,33 +42,38 @@ class Ear:
         when the connection is broken.
         """
         pgconn = self.connection.pgconn
-        readable, _, _ = select.select([pgconn.socket, self.wake_read], [], [], seconds)
+        readable, _, _ = select.select([pgconn.socket, self.wake_read], [], [], 0 if self._heard else seconds)
         if self.wake_read in readable:
-            while len(os.read(self.wake_read, 4096)) == 4096:
-                pass
-        ready: dict[str, datetime] = {}
-        fence_moved = False
+            self._empty_pipe()
+        heard = [(notice.channel, notice.payload) for notice in self._heard]
+        self._heard.clear()
         if pgconn.socket in readable:
             pgconn.consume_input()
             while (notice := pgconn.notifies()) is not None:
-                if notice.relname == FENCE.encode():
-                    fence_moved = True
-                else:
-                    queue, due = _parse(notice.extra.decode())
-                    ready[queue] = min(due, ready.get(queue, due))
-        return list(ready.items()), fence_moved
+                heard.append((notice.relname.decode(), notice.extra.decode()))
+        ready: dict[str, datetime] = {}
+        for queue, due in (parse(payload) for channel, payload in heard if channel == READY):
+            ready[queue] = min(due, ready.get(queue, due))
+        return list(ready.items()), any(channel == FENCE for channel, _ in heard)
 
     def pause(self, seconds: float) -> None:
         """Wait for a wake-up or for `seconds`, without the database."""
         if select.select([self.wake_read], [], [], seconds)[0]:
-            os.read(self.wake_read, 4096)
+            self._empty_pipe()
 
     def wake(self) -> None:
         """End the wait. May be called from a signal handler and from any thread."""
         with suppress(BlockingIOError):  # full: the wait ends anyhow
             os.write(self.wake_write, b".")
 
+    def _empty_pipe(self) -> None:
+        with suppress(BlockingIOError):
+            while os.read(self.wake_read, 4096):
+                pass
 
-def _parse(payload: str) -> tuple[str, datetime]:
+
+def parse(payload: str) -> tuple[str, datetime]:
+    """An announcement, "queue seconds-since-1970", as queue and due. To the microsecond: a bound on due that was
+    rounded up would hide the job that is announced."""
     queue, _, due = payload.rpartition(" ")
-    return queue, _EPOCH + timedelta(seconds=float(due))
+    return queue, _EPOCH + timedelta(microseconds=int(Decimal(due) * 1_000_000))

@@ -38,17 +38,29 @@ def parse(alias: str, options: Mapping[str, Any]) -> Options:
     for key in options:
         if key not in KNOWN:
             raise ImproperlyConfigured(f"{where}[{key!r}] is not known; expected one of {', '.join(KNOWN)}")
-    patience = {}
-    for queue, seconds in options.get("patience", {}).items():
-        if not isinstance(seconds, (int, float)) or seconds <= 0:
-            raise ImproperlyConfigured(f"{where}['patience'][{queue!r}] is {seconds!r}; expected seconds above 0")
-        patience[queue] = timedelta(seconds=seconds)
-    for queue in options.get("strict", ()):
-        patience[queue] = STRICT_PATIENCE
+    database = options.get("database", "default")
+    if not isinstance(database, str):
+        raise ImproperlyConfigured(f"{where}['database'] is {database!r}; expected the alias of a database")
     max_bytes = options.get("max_bytes", MEBIBYTE)
-    if not isinstance(max_bytes, int) or max_bytes < 1:
+    if type(max_bytes) is not int or max_bytes < 1:
         raise ImproperlyConfigured(f"{where}['max_bytes'] is {max_bytes!r}; expected a number of bytes above 0")
-    return Options(database=options.get("database", "default"), patience=patience, max_bytes=max_bytes)
+    return Options(database=database, patience=_patience(where, options), max_bytes=max_bytes)
+
+
+def _patience(where: str, options: Mapping[str, Any]) -> dict[str, timedelta]:
+    by_queue, strict = options.get("patience", {}), options.get("strict", ())
+    if not isinstance(by_queue, Mapping):
+        raise ImproperlyConfigured(f"{where}['patience'] is {by_queue!r}; expected seconds by queue")
+    if not isinstance(strict, (list, tuple, set, frozenset)):
+        raise ImproperlyConfigured(f"{where}['strict'] is {strict!r}; expected a list of queues")
+    most = STRICT_PATIENCE.total_seconds()
+    for queue, seconds in by_queue.items():
+        if type(seconds) not in (int, float) or not 0 < seconds <= most:
+            raise ImproperlyConfigured(
+                f"{where}['patience'][{queue!r}] is {seconds!r}; expected seconds above 0 and at most {most:.0f}"
+            )
+    patience = {queue: timedelta(seconds=seconds) for queue, seconds in by_queue.items()}
+    return {**patience, **dict.fromkeys(strict, STRICT_PATIENCE)}
 
 
 def queue_options() -> Options:

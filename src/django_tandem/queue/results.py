@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connections
+from django.utils.dateparse import parse_datetime
 from django.utils.module_loading import import_string
 
 from django_tandem.queue.arguments import load_arguments, load_return
 from django_tandem.queue.statements import statement
 from django_tandem.queue.states import PUBLIC_STATUS, State
 from django_tandem.queue.tasks_api import Task, TaskError, TaskResult
+from django_tandem.queue.times import for_django
 
 _ONE = statement("results", "one")
 _NEWEST = statement("results", "newest")
@@ -68,7 +71,7 @@ def as_task_result(row: Row, alias: str) -> TaskResult[Any]:
     """Django's view of `row`. Raises ImportError when its task cannot be imported here."""
     task = find_task(row.task)
     if (row.priority, row.queue, row.run_after, alias) != (task.priority, task.queue_name, None, task.backend):
-        task = task.using(priority=row.priority, queue_name=row.queue, run_after=row.run_after, backend=alias)
+        task = _with(task, priority=row.priority, queue_name=row.queue, run_after=row.run_after, backend=alias)
     args, kwargs = load_arguments(row.arguments)
     result: TaskResult[Any] = TaskResult(
         task=task,
@@ -76,7 +79,7 @@ def as_task_result(row: Row, alias: str) -> TaskResult[Any]:
         status=PUBLIC_STATUS[row.state],
         enqueued_at=row.enqueued_at,
         started_at=row.started_at,
-        last_attempted_at=row.last_attempted_at,
+        last_attempted_at=row.last_attempted_at or _last_began(row),
         finished_at=row.finished_at,
         args=args,
         kwargs=kwargs,
@@ -89,9 +92,28 @@ def as_task_result(row: Row, alias: str) -> TaskResult[Any]:
     return result
 
 
+def _last_began(row: Row) -> datetime | None:
+    past = row.past_attempts
+    return for_django(parse_datetime(past[-1]["began"])) if past else None
+
+
+def _with(task: Task[..., Any], **changes: Any) -> Task[..., Any]:
+    """As task.using, and not validated again: a job that was accepted stays readable, and runs, when the settings by
+    which it was accepted have changed."""
+    changed = object.__new__(type(task))
+    for field in fields(task):
+        object.__setattr__(changed, field.name, changes.get(field.name, getattr(task, field.name)))
+    return changed
+
+
 def find_task(path: str) -> Task[..., Any]:
-    """The Task at the dotted `path`. Raises ImportError when there is none."""
-    task = import_string(path)
+    """The Task at the dotted `path`. Raises ImportError when there is none, or its module raises anything."""
+    try:
+        task = import_string(path)
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ImportError(f"{path}: its module raises {type(error).__name__}: {error}") from error
     if not isinstance(task, Task):
         raise ImportError(f"{path} is of type {type(task).__name__}; expected a Task: decorate the function with @task")
     return task

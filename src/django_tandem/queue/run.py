@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import close_old_connections, connections
 
-from django_tandem.queue import results
+from django_tandem.queue import events, results
 from django_tandem.queue.arguments import dump_return, load_arguments
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.hearing import is_heard
 from django_tandem.queue.job import Job, Outcome
 from django_tandem.queue.states import State
 from django_tandem.queue.tasks_api import Task, TaskContext, TaskResult, task_finished, task_started
+from django_tandem.queue.times import for_django
 
 
 class Known(NamedTuple):
@@ -53,7 +54,7 @@ def run(job: Job, owner: Owner) -> Outcome:
         telling.finished(outcome)
     except BaseException as error:  # noqa: BLE001 - a task may raise anything, SystemExit too; the job tells, the worker lives
         outcome = failed(job, owner, began, error)
-        telling.finished(outcome)
+        telling.failed(outcome)
     close_old_connections()
     return outcome
 
@@ -73,7 +74,7 @@ async def arun(job: Job, owner: Owner) -> Outcome:
             telling.finished(outcome)
         except BaseException as error:  # noqa: BLE001 - as in run
             outcome = failed(job, owner, began, error)
-            telling.finished(outcome)
+            telling.failed(outcome)
         if context in SyncToAsync.context_to_thread_executor:
             await sync_to_async(connections.close_all)()
     return outcome
@@ -120,12 +121,20 @@ class _Telling:
         if not is_heard(task_finished, logging.ERROR if outcome.state is State.FAILED else logging.INFO):
             return
         row = self._row(outcome.state, outcome.history, outcome.returned)
-        row = row._replace(finished_at=self.job.claimed_at + timedelta(seconds=outcome.ended - outcome.began))
+        ended_at = self.job.claimed_at + timedelta(seconds=outcome.ended - outcome.began)
+        row = row._replace(finished_at=for_django(ended_at))
         result = results.as_task_result(row, self.job.backend)
         if self._result is not None:
             for name in ("status", "finished_at", "errors", "_return_value"):
                 object.__setattr__(self._result, name, getattr(result, name))
         task_finished.send_robust(type(self.known.task.get_backend()), task_result=self._result or result)
+
+    def failed(self, outcome: Outcome) -> None:
+        """As finished; that it cannot be told is not the end of the thread that ran the job."""
+        try:
+            self.finished(outcome)
+        except Exception as error:  # noqa: BLE001 - the outcome is there, whatever this is
+            events.untold(self.job, error)
 
     def result(self) -> TaskResult[Any]:
         if self._result is None:
@@ -136,8 +145,8 @@ class _Telling:
         job = self.job
         return results.Row(
             job.id, job.queue, job.task, job.arguments, job.backend, job.priority, state, job.attempt,
-            self.owner.worker, self.owner.server, job.enqueued_at, job.run_after, job.started_at or job.claimed_at,
-            job.claimed_at, None, history, returned,
+            self.owner.worker, self.owner.server, for_django(job.enqueued_at), for_django(job.run_after),
+            for_django(job.started_at or job.claimed_at), for_django(job.claimed_at), None, history, returned,
         )  # fmt: skip
 
 

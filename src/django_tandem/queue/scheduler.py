@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 from psycopg import sql
 
@@ -22,6 +22,22 @@ PROMOTE_BATCH = 1000
 
 PARTITION_DAYS_AHEAD = 7
 PARTITIONS_EVERY_S = 3600.0
+PARTITIONS_AGAIN_S = 60.0
+
+# Who reads results waits behind the lock that a new partition takes, so it is not waited for long: there is a week's
+# time.
+LOCK_TIMEOUT = "2s"
+
+# Attached, not created as a partition: that would lock out everybody who finishes a job, too.
+_NEW_PARTITION = (
+    sql.SQL("CREATE TABLE {name} (LIKE tandem_result INCLUDING ALL)"),
+    sql.SQL(
+        "WITH moved AS (DELETE FROM tandem_result_rest"
+        " WHERE finished_at >= {since} AND finished_at < {until} RETURNING *)"
+        " INSERT INTO {name} SELECT * FROM moved"
+    ),
+    sql.SQL("ALTER TABLE tandem_result ATTACH PARTITION {name} FOR VALUES FROM ({since}) TO ({until})"),
+)
 
 
 def run(alias: str, stop: threading.Event) -> None:
@@ -30,11 +46,12 @@ def run(alias: str, stop: threading.Event) -> None:
 
     def turn(connection: Connection) -> None:
         nonlocal next_partitions
-        if time.monotonic() >= next_partitions:
-            make_partitions(connection)
-            next_partitions = time.monotonic() + PARTITIONS_EVERY_S
         while promote(connection) >= PROMOTE_BATCH and not stop.is_set():
             pass
+        if time.monotonic() >= next_partitions:
+            next_partitions = time.monotonic() + PARTITIONS_AGAIN_S
+            make_partitions(connection)
+            next_partitions = time.monotonic() + PARTITIONS_EVERY_S
 
     repeat("scheduler", alias, stop, turn, every_s=LOOK_S)
 
@@ -55,20 +72,32 @@ def promote(connection: Connection) -> int:
 
 
 def make_partitions(connection: Connection) -> list[str]:
-    """Make the partitions of tandem_result for today (UTC) and the coming week; returns the names of new ones."""
+    """Make the partitions of tandem_result for today (UTC) and the coming week; returns the names of new ones.
+
+    What finished on a day that had none is in the rest, and moves into the new one. Raises
+    psycopg.errors.LockNotAvailable where somebody holds on to the rest.
+    """
     there = {name for (name,) in connection.execute(statement("results", "partitions"))}
-    (now,) = connection.execute("SELECT clock_timestamp()").fetchone() or (datetime.now(timezone.utc),)
-    today, made = now.date(), []
-    for ahead in range(PARTITION_DAYS_AHEAD + 1):
-        day = today + timedelta(days=ahead)
-        name = f"tandem_result_{day:%Y%m%d}"
-        if name not in there:
+    (today,) = connection.execute("SELECT clock_timestamp()::date").fetchone() or (datetime.now(timezone.utc).date(),)
+    days = {today + timedelta(days=ahead) for ahead in range(PARTITION_DAYS_AHEAD + 1)}
+    days |= {day for (day,) in connection.execute(statement("results", "days_in_rest"))}
+    missing = {f"tandem_result_{day:%Y%m%d}": day for day in sorted(days)}.items()
+    return [name for name, day in missing if name not in there and _make_partition(connection, name, day)]
+
+
+def _make_partition(connection: Connection, name: str, day: date) -> bool:
+    """False: another scheduler was first."""
+    with connection.transaction():
+        connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT))
+        connection.execute("LOCK TABLE tandem_result_rest IN ACCESS EXCLUSIVE MODE")
+        if connection.execute("SELECT to_regclass(%s)", [name]).fetchone() != (None,):
+            return False
+        for step in _NEW_PARTITION:
             connection.execute(
-                sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF tandem_result FOR VALUES FROM ({}) TO ({})").format(
-                    sql.Identifier(name),
-                    sql.Literal(f"{day} 00:00+00"),
-                    sql.Literal(f"{day + timedelta(days=1)} 00:00+00"),
+                step.format(
+                    name=sql.Identifier(name),
+                    since=f"{day} 00:00+00",
+                    until=f"{day + timedelta(days=1)} 00:00+00",
                 )
             )
-            made.append(name)
-    return made
+    return True

@@ -16,7 +16,7 @@ from django_tandem.queue import events, fence
 from django_tandem.queue.claim import Horizons, Owner
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.queue.coroutines import CoroutineSlots
-from django_tandem.queue.intake import Intake
+from django_tandem.queue.intake import STALE_S, Intake
 from django_tandem.queue.job import Outcome
 from django_tandem.queue.listen import Ear
 from django_tandem.queue.run import close_connections, known, run
@@ -106,7 +106,8 @@ class Worker:
                 self._reconnect(error)
 
     def _turn(self, begun: int) -> int:
-        ready, fence_moved = self.ear.wait(TICK_S if self.intake.is_waiting else POLL_S)
+        seconds = TICK_S if self.intake.is_waiting else STALE_S if self.intake.is_holding else POLL_S
+        ready, fence_moved = self.ear.wait(seconds)
         if fence_moved:
             self._read_fence()
         if ready := [(queue, due) for queue, due in ready if queue in self.options.queues]:

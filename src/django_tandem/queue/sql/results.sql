@@ -15,6 +15,10 @@ SELECT child.relname FROM pg_inherits
 JOIN pg_class AS child ON child.oid = inhrelid
 WHERE inhparent = 'tandem_result'::regclass;
 
+-- name: days_in_rest
+-- Days (UTC, as the queue's connections are) on which jobs finished while they had no partition: none, as a rule.
+SELECT DISTINCT finished_at::date FROM tandem_result_rest;
+
 -- name: newest
 -- Jobs wherever they are, newest first; a filter that is NULL does not filter.
 SELECT * FROM (

@@ -12,7 +12,3 @@ WITH job AS (
     RETURNING job.queue, job.due
 ), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
 SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
-
--- name: next
--- Seconds until the next scheduled job, by the database's clock.
-SELECT extract(epoch FROM min(due) - clock_timestamp())::float8 FROM tandem_job WHERE state = 0;

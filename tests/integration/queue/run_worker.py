@@ -1,0 +1,46 @@
+"""A worker process for tests to kill: `python -m tests.integration.queue.run_worker OPTIONS-AS-JSON`.
+
+With `supervised` it has a supervisor, which does for a dead worker what an Async Server does: it reads on the board
+what had begun, and gives the jobs back.
+"""
+
+import json
+import logging
+import os
+import sys
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+
+import django
+
+from django_tandem.processes.board import Board
+from django_tandem.processes.child import ChildSpec
+from django_tandem.processes.supervisor import Supervisor
+from django_tandem.queue import lease
+from django_tandem.queue.connect import connect
+from django_tandem.queue.worker import WorkerOptions, main
+
+DEFAULTS = {"alias": "default", "queues": ["default"], "threads": 2, "coroutines": 10, "drain": 10}
+
+
+def supervise(options, board):
+    row = board.row(0)
+
+    def on_death(death):
+        with connect(options.alias, purpose="keeper") as connection:
+            lease.put_back(connection, options.server, death.pid, row.begun())
+        row.clear()
+
+    return Supervisor(
+        [ChildSpec(name="worker", body=lambda: main(options, row))], drain_s=options.drain, on_death=on_death
+    ).run()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    django.setup()
+    given = {**DEFAULTS, **json.loads(sys.argv[1])}
+    supervised = given.pop("supervised", False)
+    options = WorkerOptions(**{**given, "queues": tuple(given["queues"])})
+    board = Board(1, options.threads + options.coroutines)
+    sys.exit(supervise(options, board) if supervised else main(options, board.row(0)))
