@@ -30,12 +30,15 @@ def check(config_path: Path | None, as_json: bool) -> None:
 
     from django_tandem.config import drift
     from django_tandem.config.boot import boot
+    from django_tandem.config.check import UNUSABLE, check_database
     from django_tandem.config.read import read
 
     tandem = read(config_path)
     boot(tandem, None)
-    roles = [drift.effective(tandem, role) for role in tandem.file.roles]
-    found = list(checks.run_checks(databases=[tandem.alias]))
+    roles = drift.effective_of(tandem, tandem.file.roles)
+    unusable = [message for message in check_database([tandem.alias]) if message.id == UNUSABLE]
+    # Without a database to ask, Django's own checks of models raise instead of telling.
+    found = unusable + list(checks.run_checks(databases=None if unusable else [tandem.alias]))
     for left, right in combinations(roles, 2):
         found += [
             checks.Error(
@@ -79,6 +82,6 @@ def _print(found: Sequence[CheckMessage], errors: int) -> None:
             table.add_row("", "", f"[dim]{escape(str(message.hint))}[/]")
     if shown:
         console.print(table)
-        console.print(f"\n{errors} error(s)" if errors else "\nno errors")
+        console.print(f"\n{errors or 'no'} {'error' if errors == 1 else 'errors'}")
     else:
         console.print("no problems")

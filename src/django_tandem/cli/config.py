@@ -14,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from django_tandem.cli.project import config_option, json_option
-from django_tandem.config import drift
+from django_tandem.config import drift, overlay_rules
 from django_tandem.config.read import check_role, read
-from django_tandem.config.schema import Tandem
+from django_tandem.config.schema import AsyncServer, Tandem
 from django_tandem.errors import ConfigurationError
 
 
@@ -38,7 +38,8 @@ def show(role: str, everything: bool, config_path: Path | None, as_json: bool) -
     declared = _declared(tandem, role)
     changed = {key: _at(found.settings, key) for key in tandem.file.roles[role].settings}
     if as_json:
-        click.echo(json.dumps({"role": role, "digest": found.digest, "declared": declared, "settings": found.settings}))
+        facts = {"declared": declared, "environment": found.environment, "settings": found.settings}
+        click.echo(json.dumps({"role": role, "release": tandem.release, "digest": found.digest, **facts}))
         return
     console = Console(highlight=False)
     console.print(f"[bold]{role}[/]  release {tandem.release}  {found.digest}")
@@ -56,11 +57,11 @@ def show(role: str, everything: bool, config_path: Path | None, as_json: bool) -
 def diff(roles: tuple[str, ...], config_path: Path | None, as_json: bool) -> None:
     """Show in what two ROLES differ (all pairs where none are named). Exit code 1: in what they must share."""
     tandem = read(config_path)
-    if len(roles) not in (0, 2):
-        raise click.UsageError("name two roles, or none for all")
+    if roles and (len(roles) != 2 or roles[0] == roles[1]):
+        raise click.UsageError("name two different roles, or none for all")
     for role in roles:
         check_role(tandem, role)
-    known = {role: drift.effective(tandem, role) for role in roles or tandem.file.roles}
+    known = {one.role: one for one in drift.effective_of(tandem, roles or tandem.file.roles)}
     pairs = list(itertools.combinations(known, 2))
     found = {pair: drift.differences(known[pair[0]], known[pair[1]], tandem.file) for pair in pairs}
     if as_json:
@@ -81,7 +82,7 @@ def diff(roles: tuple[str, ...], config_path: Path | None, as_json: bool) -> Non
 def digest(config_path: Path | None, as_json: bool) -> None:
     """Print the digest of each role's effective settings: equal digests, equal settings."""
     tandem = read(config_path)
-    digests = {role: drift.effective(tandem, role).digest for role in tandem.file.roles}
+    digests = {one.role: one.digest for one in drift.effective_of(tandem, tandem.file.roles)}
     if as_json:
         click.echo(json.dumps(digests))
     else:
@@ -90,16 +91,21 @@ def digest(config_path: Path | None, as_json: bool) -> None:
 
 
 def _declared(tandem: Tandem, role: str) -> dict[str, Any]:
-    fields = tandem.file.roles[role].model_dump(mode="json", exclude={"environment", "settings"})
+    declared = tandem.file.roles[role]
+    fields = declared.model_dump(mode="json", exclude={"environment", "settings"})
+    if isinstance(declared, AsyncServer):
+        fields["queues"] = tandem.queues_of(declared)  # none named means all
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def _at(settings: dict[str, Any], key: str) -> Any:
     value: Any = settings
-    for part in key.split("."):
-        if not isinstance(value, dict) or part not in value:
+    for name in overlay_rules.words(key):
+        if not isinstance(value, dict):
+            break  # masked as a whole
+        if name not in value:
             raise ConfigurationError([f"{key}: not among the effective settings"])
-        value = value[part]
+        value = value[name]
     return value
 
 
@@ -122,7 +128,11 @@ def _print_differences(pair: tuple[str, str], differences: list[drift.Difference
     if not differences:
         console.print(f"{pair[0]} and {pair[1]} have the same settings")
         return
-    table = Table("key", pair[0], pair[1], "", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("key", no_wrap=True)  # one that is cut, or broken in two, cannot be looked for
+    for role in pair:
+        table.add_column(role, overflow="fold")
+    table.add_column("", no_wrap=True)
     for one in differences:
         verdict = "[green]overlay[/]" if one.permitted else "[red]must be shared[/]"
         table.add_row(escape(one.key), escape(_text(one.left)), escape(_text(one.right)), verdict)

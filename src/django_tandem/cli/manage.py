@@ -6,8 +6,11 @@ import click
 
 from django_tandem.cli.project import with_project
 
+# What stands behind COMMAND is the command's own, also where it has an option --config.
+OPTIONS = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
 
-@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+
+@click.command(context_settings=OPTIONS)
 @click.argument("words", metavar="COMMAND [ARGUMENTS]", nargs=-1, type=click.UNPROCESSED)
 @with_project
 def manage(words: tuple[str, ...]) -> None:

@@ -53,7 +53,8 @@ def status(as_json: bool) -> None:
 
 def _print(console: Console, facts: dict[str, Any]) -> None:
     release = facts["fence"]["release"]
-    console.print(f"release [bold]{release or 'none yet'}[/] may claim (epoch {facts['fence']['epoch']})")
+    who = "no release may claim yet" if release is None else f"release [bold]{escape(release)}[/] may claim"
+    console.print(f"{who} (epoch {facts['fence']['epoch']})")
     if not facts["servers"]:
         console.print("no server runs: tandem up")
     else:

@@ -113,30 +113,46 @@ def enqueue(
     as_json: bool,
 ) -> None:
     """Enqueue one job of TASK, a dotted path such as loans.tasks.score."""
-    from django_tandem.queue import results
     from django_tandem.queue.tasks_api import InvalidTask
 
-    try:
-        found = results.find_task(task)
-    except ImportError as error:
-        raise InvalidJob(f"TASK {task}: {error}") from None
+    found = _task(task)
+    queues = found.get_backend().queues
+    if queue is not None and queues and queue not in queues:
+        raise InvalidJob(f"--queue: {queue} is not declared, expected one of {', '.join(sorted(queues))}")
     args, kwargs = _json("--args", args_text, list), _json("--kwargs", kwargs_text, dict)
     try:
         chosen = found.using(priority=priority, queue_name=queue, run_after=_time(run_after))
         result = chosen.enqueue(*args, **kwargs)
     except InvalidTask as error:
-        raise InvalidJob(f"TASK {task}: {error}") from None
+        raise InvalidJob(f"TASK: {task}: {error}") from None
     if as_json:
-        click.echo(json.dumps({"id": result.id, "task": task, "status": result.status.value}))
+        click.echo(json.dumps({"id": _number(result.id), "task": task, "status": result.status.value}))
     else:
         click.echo(f"enqueued {task} as job {result.id}, priority {chosen.priority}, queue {chosen.queue_name}")
+
+
+def _task(path: str) -> Any:
+    from django_tandem.queue import results
+
+    if "." not in path:
+        raise InvalidJob(f"TASK: {path}, expected a dotted path such as loans.tasks.score")
+    try:
+        return results.find_task(path)
+    except ImportError as error:
+        cause = " ".join(str(error).split())
+        raise InvalidJob(f"TASK: {cause if cause.startswith(path) else f'{path}: {cause}'}") from None
+
+
+def _number(result_id: str) -> int | str:
+    """As `list` and `show` have it; another backend of the project may name its results otherwise."""
+    return int(result_id) if result_id.isdecimal() else result_id
 
 
 def _json(option: str, text: str, kind: type) -> Any:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise InvalidJob(f"{option} is not JSON: {error}") from None
+        raise InvalidJob(f"{option}: {text}, not JSON: {error}") from None
     if not isinstance(value, kind):
         raise InvalidJob(f"{option}: {text}, expected a JSON {'list' if kind is list else 'object'}")
     return value
@@ -151,7 +167,7 @@ def _time(text: str | None) -> datetime | None:
     except ValueError:
         time = None
     if time is None or time.utcoffset() is None:
-        raise InvalidJob(f"--run-after {text}, expected a time with its zone, such as 2027-01-31T06:00:00+01:00")
+        raise InvalidJob(f"--run-after: {text}, expected a time with its zone, such as 2027-01-31T06:00:00+01:00")
     return time
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import importlib
+
+import django
 from django.apps import AppConfig
 from django.core import checks
 
@@ -14,6 +17,9 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         from django_tandem.config import check
 
+        if django.VERSION >= (6, 0):
+            # Django 6 has a check that asks the task backends, and does not load it; the backport loads its own.
+            importlib.import_module("django.tasks.checks")
         checks.register(check.check_settings, "tandem")
         checks.register(check.check_queues, "tandem")
         checks.register(check.check_database, checks.Tags.database)

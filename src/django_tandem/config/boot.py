@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django_tandem.config import secrets
 from django_tandem.config.read import check_role
 from django_tandem.config.schema import Tandem
 from django_tandem.errors import SettingsNotImportable, TandemError
@@ -30,6 +31,8 @@ def boot(tandem: Tandem, role: str | None) -> None:
     """
     if role:
         check_role(tandem, role)
+    else:
+        os.environ.pop("TANDEM_ROLE", None)
     os.environ.update(environment(tandem, role))
     with project_settings(tandem):
         import django
@@ -51,7 +54,7 @@ def project_settings(tandem: Tandem) -> Iterator[None]:
 
 
 def _one_line(tandem: Tandem, error: Exception) -> str:
-    cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    cause = f"{type(error).__name__}: {secrets.mask(' '.join(str(error).split()))}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(str(tandem.root))]
     where = f" ({own[-1].filename.removeprefix(f'{tandem.root}/')}, line {own[-1].lineno})" if own else ""

@@ -15,12 +15,12 @@ from django.utils.functional import Promise
 
 
 def canonical(value: Any, root: str) -> Any:
-    """`value` as JSON values. Paths below `root` (the project's folder) are written as below `<root>`: releases of the
-    same commit stand in different folders. What has no form of its own is named by its type."""
+    """`value` as JSON values. Paths at or below `root` (the project's folder) are written with `<root>` in its place:
+    releases of the same commit stand in different folders. What has no form of its own is named by its type."""
     if isinstance(value, (bool, int, float, type(None))):
         return value
     if isinstance(value, (str, Promise, PurePath)):
-        return str(value).replace(root, "<root>")
+        return re.sub(rf"(?<![\w.-]){re.escape(root)}(?![\w.-])", "<root>", str(value))
     if isinstance(value, Mapping):
         return {str(key): canonical(item, root) for key, item in sorted(value.items(), key=lambda pair: str(pair[0]))}
     if isinstance(value, (list, tuple)):

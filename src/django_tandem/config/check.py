@@ -15,9 +15,13 @@ from django_tandem.config.read import read
 from django_tandem.config.schema import AsyncServer, Tandem
 
 LOCAL_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
+# Which tells `tandem check` not to ask the database more.
+UNUSABLE = "tandem.E006"
+
 FILE_CACHE = "filebased.FileBasedCache"
 
-# Beside one for each slot: an async worker listens and claims; every server has a keeper with loops of its own.
+# Beside one for each slot: an async worker listens and claims, and its coroutines share one thread for the ORM; every
+# server has a keeper with loops of its own.
 WORKER_CONNECTIONS = 2
 KEEPER_CONNECTIONS = {"backoffice": 1, "async": 3}
 
@@ -55,11 +59,14 @@ def check_database(databases: Sequence[str] | None = None, **_: Any) -> list[Che
     try:
         with connections[tandem.alias].cursor() as cursor:
             cursor.execute(
-                "SELECT current_setting('max_connections')::int"
-                " - current_setting('superuser_reserved_connections')::int,"
-                " (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user)"
+                "SELECT least("
+                " current_setting('max_connections')::int"
+                " - current_setting('superuser_reserved_connections')::int"
+                " - coalesce(current_setting('reserved_connections', true)::int, 0),"
+                " (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = session_user),"
+                " (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()))"
             )
-            server, role = cursor.fetchone()
+            (granted,) = cursor.fetchone()
     except (DatabaseError, ImproperlyConfigured) as error:
         first = " ".join(str(error).split())
         return [
@@ -67,10 +74,9 @@ def check_database(databases: Sequence[str] | None = None, **_: Any) -> list[Che
                 f'DATABASES["{tandem.alias}"] cannot be used: {first}',
                 hint="Start the database, or correct its address (TANDEM_DATABASE_URL overrides it); "
                 "where none is configured, `tandem up` starts one.",
-                id="tandem.E006",
+                id=UNUSABLE,
             )
         ]
-    granted = server if role is None or role < 0 else min(server, role)
     needed = connections_needed(tandem)
     if sum(needed.values()) <= granted:
         return []
@@ -78,7 +84,8 @@ def check_database(databases: Sequence[str] | None = None, **_: Any) -> list[Che
     return [
         Error(
             f"All roles together may open {parts} = {sum(needed.values())} connections; the database grants {granted}.",
-            hint="Lower processes or threads of a role, or raise max_connections.",
+            hint="Lower processes or threads of a role, or let the database grant more: max_connections, or the "
+            "connection limit of its user or of itself.",
             id="tandem.E007",
         )
     ]
@@ -88,7 +95,9 @@ def connections_needed(tandem: Tandem) -> dict[str, int]:
     """The most connections that each role may open, by role."""
     needed = {}
     for name, role in tandem.file.roles.items():
-        each = role.threads + (WORKER_CONNECTIONS if isinstance(role, AsyncServer) else 0)
+        each = role.threads
+        if isinstance(role, AsyncServer):
+            each += WORKER_CONNECTIONS + (role.coroutines > 0)
         needed[name] = role.processes * each + KEEPER_CONNECTIONS[role.kind]
     return needed
 

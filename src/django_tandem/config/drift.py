@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.views.debug import SafeExceptionReporterFilter
 
-from django_tandem.config import canonical, overlay_rules
+from django_tandem.config import canonical, overlay_rules, secrets
 from django_tandem.config.boot import boot, environment
 from django_tandem.config.read import check_role, read
 from django_tandem.config.schema import File, Tandem
@@ -23,16 +25,20 @@ ABSENT = "(absent)"
 
 # Tandem itself makes these differ or sets them; they say nothing of the project.
 _OWN = ("TANDEM_RELEASE",)
-_PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@:]*):[^@/]+@")
+_LIMIT = re.compile(r"-c statement_timeout=\d+")
 
 
 class Effective(NamedTuple):
-    """A role's settings as Django has them: JSON values, secrets masked, and the digest over what they really are."""
+    """A role's settings as Django has them: JSON values, secrets masked, and the digest over what they really are.
+
+    `marks` tells masked values apart, by key. They are for comparing only: a short secret could be guessed from its.
+    """
 
     role: str
     digest: str
     settings: dict[str, Any]
     environment: dict[str, str]
+    marks: dict[str, str]
 
 
 class Difference(NamedTuple):
@@ -59,8 +65,18 @@ def effective(tandem: Tandem, role: str) -> Effective:
         check=False,
     )
     if asked.returncode:
-        raise ConfigurationError(asked.stderr.strip().splitlines()[-1:] or [f"role {role}: its settings do not load"])
-    return Effective(role, **json.loads(asked.stdout.splitlines()[-1]))
+        last = "".join(f": {line}" for line in asked.stderr.strip().splitlines()[-1:])
+        raise ConfigurationError([f"role {role}: its settings do not load{last}"])
+    said = json.loads(asked.stdout.splitlines()[-1])
+    if "problems" in said:
+        raise ConfigurationError(said["problems"])
+    return Effective(role, **said)
+
+
+def effective_of(tandem: Tandem, roles: Iterable[str]) -> list[Effective]:
+    """What each of `roles` has, in their order, found out at once. Raises as effective does."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(partial(effective, tandem), roles))
 
 
 def current_digest() -> str:
@@ -70,18 +86,35 @@ def current_digest() -> str:
 
 def differences(left: Effective, right: Effective, file: File) -> list[Difference]:
     """All settings and environment values in which two roles differ, by key."""
-    found = []
-    one, other = dict(_flat("", left.settings)), dict(_flat("", right.settings))
-    for key in sorted(one.keys() | other.keys()):
-        a, b = one.get(key, ABSENT), other.get(key, ABSENT)
-        if a != b:
-            permitted = overlay_rules.may_change(key, file) or key.endswith("OPTIONS.options")
-            found.append(Difference(key, a, b, permitted))
+    one, other = _flat(left.settings), _flat(right.settings)
+    found = [
+        Difference(key, a, b, overlay_rules.may_change(key, file) or _only_the_limit_differs(key, a, b))
+        for key in sorted(one.keys() | other.keys())
+        for a, b in [(one.get(key, ABSENT), other.get(key, ABSENT))]
+        if (type(a), a) != (type(b), b) or left.marks.get(key) != right.marks.get(key)
+    ]
     for name in sorted(left.environment.keys() | right.environment.keys()):
-        a, b = left.environment.get(name, ABSENT), right.environment.get(name, ABSENT)
-        if a != b:
-            found.append(Difference(f"environment.{name}", a, b, overlay_rules.may_set(name, file)))
+        key, a, b = f"environment.{name}", left.environment.get(name, ABSENT), right.environment.get(name, ABSENT)
+        if a != b or left.marks.get(key) != right.marks.get(key):
+            found.append(Difference(key, a, b, overlay_rules.may_set(name, file)))
     return found
+
+
+def _only_the_limit_differs(key: str, left: Any, right: Any) -> bool:
+    """Whether it is the statement_timeout of a role, which Tandem itself writes into the options of a connection."""
+    if not key.endswith(".OPTIONS.options"):
+        return False
+    one, other = (_LIMIT.sub("", "" if value == ABSENT else str(value)).strip() for value in (left, right))
+    return one == other
+
+
+def shown(plain: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+    """Of settings (JSON values) and environment values, what may be shown, and the marks: all but the digest of an
+    Effective."""
+    settings = {name: _masked(value, name) for name, value in plain.items()}
+    environment = {name: _masked(value, name) for name, value in variables.items()}
+    marks = _marks({**settings, "environment": environment}, {**plain, "environment": variables})
+    return {"settings": settings, "environment": environment, "marks": marks}
 
 
 def _shared_settings() -> dict[str, Any]:
@@ -90,20 +123,36 @@ def _shared_settings() -> dict[str, Any]:
 
 def _masked(value: Any, key: str = "") -> Any:
     """Django's own rule for what its error pages hide, and passwords inside URLs."""
+    # Not above: it loads Django's forms and templates, which servers that only compute their digest can do without.
+    from django.views.debug import SafeExceptionReporterFilter
+
     cleaned = SafeExceptionReporterFilter().cleanse_setting(key, value)
     if isinstance(cleaned, dict):
         return {name: _masked(item, str(name)) for name, item in cleaned.items()}
     if isinstance(cleaned, list):
         return [_masked(item) for item in cleaned]
-    return _PASSWORD_IN_URL.sub(r"\1:********@", cleaned) if isinstance(cleaned, str) else cleaned
+    return secrets.mask(cleaned) if isinstance(cleaned, str) else cleaned
 
 
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _flat(f"{prefix}.{name}" if prefix else str(name), item)
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value, _ in _leaves("", settings, settings)}
+
+
+def _marks(masked: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        key: hashlib.sha256(json.dumps(really, sort_keys=True).encode()).hexdigest()
+        for key, value, really in _leaves("", masked, plain)
+        if value != really
+    }
+
+
+def _leaves(prefix: str, masked: Any, plain: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted key, what may be shown of it, and what it really is. What is masked as a whole has no keys below it."""
+    if isinstance(masked, Mapping):
+        for name, item in masked.items():
+            yield from _leaves(f"{prefix}.{name}" if prefix else str(name), item, plain[name])
     else:
-        yield prefix, value
+        yield prefix, masked, plain
 
 
 def _main() -> None:
@@ -112,20 +161,16 @@ def _main() -> None:
     role = os.environ["TANDEM_ROLE"]
     boot(tandem, role)
     plain = canonical.canonical(_shared_settings(), str(tandem.root))
-    names = tandem.file.roles[role].environment
-    print(  # noqa: T201 - the answer to the process that asked
-        json.dumps(
-            {
-                "digest": current_digest(),
-                "settings": {name: _masked(value, name) for name, value in plain.items()},
-                "environment": {name: _masked(os.environ[name], name) for name in names},
-            }
-        )
-    )
+    variables = {name: os.environ[name] for name in tandem.file.roles[role].environment}
+    _answer({"digest": current_digest(), **shown(plain, variables)})
+
+
+def _answer(said: Mapping[str, Any]) -> None:
+    print(json.dumps(said))  # noqa: T201 - the answer to the process that asked
 
 
 if __name__ == "__main__":
     try:
         _main()
     except ConfigurationError as error:
-        sys.exit(str(error))
+        _answer({"problems": error.problems})

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 import logging
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Set
 from pathlib import Path
 from typing import Any
 
 import django
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from django_tandem.config import overlay_rules, problems
 from django_tandem.config.read import check_role, read, role_environment
 from django_tandem.config.schema import RoleBase, Tandem
 from django_tandem.errors import ConfigurationError
@@ -31,23 +32,30 @@ def load() -> dict[str, Any]:
     The role's environment values are set before that module is imported, because old settings read the environment.
     """
     tandem = read()
-    role = os.environ.get("TANDEM_ROLE")
-    if role:
-        check_role(tandem, role)
-        os.environ.update(role_environment(tandem, role))
+    role = _take_role(tandem)
     module = importlib.import_module(tandem.file.app.settings)
     base = {name: value for name, value in vars(module).items() if name.isupper()}
     return base if _MARK in base else effective(tandem, role, base)
 
 
 def apply(namespace: MutableMapping[str, Any]) -> None:
-    """The explicit form, as the last line of a project's own settings: `apply(globals())`."""
+    """The explicit form, as the last line of a project's own settings: `apply(globals())`.
+
+    Where they were not loaded by Tandem, only what reads the environment after them sees the role's values in it.
+    """
     tandem = read()
-    role = os.environ.get("TANDEM_ROLE")
-    if role:
-        check_role(tandem, role)
+    role = _take_role(tandem)
     base = {name: value for name, value in namespace.items() if name.isupper()}
     namespace.update(effective(tandem, role, base))
+
+
+def _take_role(tandem: Tandem) -> str | None:
+    """The role in $TANDEM_ROLE, its environment values set."""
+    role = os.environ.get("TANDEM_ROLE") or None
+    if role:
+        check_role(tandem, role)
+        os.environ.update(role_environment(tandem, role))
+    return role
 
 
 def effective(tandem: Tandem, role: str | None, base: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,13 +65,18 @@ def effective(tandem: Tandem, role: str | None, base: Mapping[str, Any]) -> dict
     settings["DATABASES"] = _databases(tandem, base.get("DATABASES", {}))
     settings["INSTALLED_APPS"] = _installed_apps(base.get("INSTALLED_APPS", []))
     settings["TASKS"] = _tasks(tandem, base.get("TASKS", {}))
+    if not base.get("LOGGING") and _some_role_changes_logging(tandem):
+        # Python demands a version, and roles are to differ in nothing but what they change.
+        settings["LOGGING"] = {"version": 1, "disable_existing_loggers": False}
     if role is not None:
         changes = tandem.file.roles[role]
         for key, value in changes.settings.items():
-            _set(settings, key, value)
+            path = f"roles.{role}.settings.{key}"
+            _refuse_unknown_database(key, path, {*settings["DATABASES"], tandem.alias})
+            _set(settings, key, value, path)
         if changes.statement_timeout is not None:
             _limit_statements(settings["DATABASES"], changes)
-        _tag_log_records(changes.log_tag or role)
+    _tag_log_records(_log_tag(tandem, role))
     return settings
 
 
@@ -96,14 +109,22 @@ def _databases(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:
             ]
         )
     if url is not None:
-        parts = conninfo_to_dict(url)
+        parts = _parts_of(url)
         known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-        database = {"ENGINE": engine or POSTGRESQL, **databases.get(alias, {})}
+        database = {**databases.get(alias, {}), "ENGINE": engine or POSTGRESQL}
         database.update({name: str(parts.pop(part)) for part, name in known.items() if part in parts})
         if parts:
             database["OPTIONS"] = {**database.get("OPTIONS", {}), **parts}
         databases[alias] = database
     return databases
+
+
+def _parts_of(url: str) -> dict[str, Any]:
+    try:
+        return conninfo_to_dict(url)
+    except ProgrammingError:  # its text repeats the address, and the password in it
+        expected = "expected postgresql://USER:PASSWORD@HOST:PORT/NAME"
+        raise ConfigurationError([f"TANDEM_DATABASE_URL: not the address of a PostgreSQL, {expected}"]) from None
 
 
 def _installed_apps(base: list[str] | tuple[str, ...]) -> list[str]:
@@ -125,17 +146,32 @@ def _tasks(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:
     return {**base, "default": {"BACKEND": BACKEND, "QUEUES": list(queues), "OPTIONS": options}}
 
 
-def _set(settings: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key, copying the tables on the way to it: the project's own objects are not touched."""
-    first, *rest = key.split(".")
-    if not rest:
-        settings[first] = value
-        return
-    table = settings[first] = copy.copy(settings.get(first, {}))
-    for part in rest[:-1]:
-        table[part] = copy.copy(table.get(part, {}))
-        table = table[part]
-    table[rest[-1]] = value
+def _some_role_changes_logging(tandem: Tandem) -> bool:
+    return any(overlay_rules.words(key)[0] == "LOGGING" for role in tandem.file.roles.values() for key in role.settings)
+
+
+def _refuse_unknown_database(key: str, path: str, known: Set[str]) -> None:
+    # Set, it would be a database without an engine, and nothing would say that it was misspelt.
+    first, *rest = overlay_rules.words(key)
+    if first == "DATABASES" and rest and rest[0] not in known:
+        raise ConfigurationError([f"{path}: there is no DATABASES.{rest[0]}, {problems.suggest(rest[0], known)}"])
+
+
+def _set(settings: dict[str, Any], key: str, value: Any, path: str) -> None:
+    """Set a dotted key, copying the tables on the way to it: the project's own objects are not touched.
+
+    Raises ConfigurationError, which names the key's `path` in tandem.toml, where the project has no table there.
+    """
+    *tables, last = overlay_rules.words(key)
+    table = settings
+    for done, name in enumerate(tables, 1):
+        within = table.get(name, {})
+        if not isinstance(within, Mapping):
+            at = ".".join(tables[:done])
+            raise ConfigurationError([f"{path}: the project's {at} is a {type(within).__name__}, not a table of keys"])
+        table[name] = dict(within)
+        table = table[name]
+    table[last] = value
 
 
 def _limit_statements(databases: dict[str, Any], role: RoleBase) -> None:
@@ -147,13 +183,18 @@ def _limit_statements(databases: dict[str, Any], role: RoleBase) -> None:
             database["OPTIONS"] = options
 
 
+def _log_tag(tandem: Tandem, role: str | None) -> str:
+    # Commands have no role, and a formatter that names the tag needs one.
+    return tandem.file.app.name if role is None else tandem.file.roles[role].log_tag or role
+
+
 def _tag_log_records(tag: str) -> None:
-    """Give every log record an attribute `tag`, for the project's formatters: `%(tag)s`."""
+    """Give every log record an attribute `log_tag`, for the project's formatters: `%(log_tag)s`."""
     make = logging.getLogRecordFactory()
 
     def make_tagged(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
-        record.tag = tag
+        record.log_tag = tag
         return record
 
     logging.setLogRecordFactory(make_tagged)

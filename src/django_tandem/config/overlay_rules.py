@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from typing import Any
 
 from django_tandem.config.schema import File
 
@@ -12,7 +14,6 @@ SETTINGS = {
     "DATABASES.*.CONN_MAX_AGE": "tasks and requests keep connections for different times",
     "DATABASES.*.CONN_HEALTH_CHECKS": "the same",
     "DATABASES.*.OPTIONS.pool": "pool sizes follow the number of threads",
-    "DATABASES.*.OPTIONS.pool.*": "the same",
     "DATABASES.*.OPTIONS.application_name": "so that the database's own views tell the servers apart",
     "LOGGING.root.level": "one server may need to say more than the other",
     "LOGGING.loggers.*.level": "the same",
@@ -31,12 +32,26 @@ OWN_ENVIRONMENT = ("TANDEM_*", "DJANGO_SETTINGS_MODULE")
 
 def may_change(key: str, file: File) -> bool:
     """Whether a role may change the setting `key`, a dotted path such as DATABASES.default.USER."""
-    return any(fnmatchcase(key, pattern) for pattern in (*SETTINGS, *file.overlay.allow))
+    return any(_covers(pattern, key) for pattern in (*SETTINGS, *file.overlay.allow))
 
 
 def may_set(variable: str, file: File) -> bool:
     """Whether a role may set the environment variable."""
-    return variable in ENVIRONMENT or f"environment.{variable}" in file.overlay.allow
+    return variable in ENVIRONMENT or any(_covers(pattern, f"environment.{variable}") for pattern in file.overlay.allow)
+
+
+def words(key: str) -> list[str]:
+    """The names in a dotted key, outermost first. A logger's name has dots itself."""
+    first, *rest = key.split(".")
+    if first == "LOGGING" and rest[:1] == ["loggers"] and len(rest) > 2:
+        return [first, "loggers", ".".join(rest[1:-1]), rest[-1]]
+    return [first, *rest]
+
+
+def _covers(pattern: str, key: str) -> bool:
+    """Whether `pattern` is `key` or a table that holds it. `*` stands for one name, or for a part of one."""
+    wanted, names = words(pattern), words(key)
+    return len(wanted) <= len(names) and all(map(fnmatchcase, names, wanted))
 
 
 def refusals(file: File) -> list[str]:
@@ -44,8 +59,8 @@ def refusals(file: File) -> list[str]:
     wrong = []
     for name, role in file.roles.items():
         wrong += [
-            f"roles.{name}.settings.{key}: shared by all roles; to let roles differ in it, add {key!r} to overlay.allow"
-            for key in role.settings
+            f"roles.{name}.settings.{key}: {_way_out(key, value)}"
+            for key, value in role.settings.items()
             if not may_change(key, file)
         ]
         for variable in role.environment:
@@ -54,6 +69,15 @@ def refusals(file: File) -> list[str]:
             elif not may_set(variable, file):
                 wrong.append(
                     f"roles.{name}.environment.{variable}: shared by all roles; to let roles differ in it, "
-                    f'add "environment.{variable}" to overlay.allow'
+                    f"add 'environment.{variable}' to overlay.allow"
                 )
     return wrong
+
+
+def _way_out(key: str, value: Any) -> str:
+    permitted = [pattern for pattern in SETTINGS if pattern.startswith(f"{key}.")]
+    if isinstance(value, Mapping) and permitted:
+        # TOML reads DATABASES.default.USER as tables within tables.
+        example = permitted[0].replace("*", "default")
+        return f'a table, expected dotted keys in quotation marks, such as "{example}"'
+    return f"shared by all roles; to let roles differ in it, add {key!r} to overlay.allow"

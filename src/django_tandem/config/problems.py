@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from django_tandem.config.schema import AsyncServer, BackOffice, File, Queue
+from django_tandem.config import secrets
+from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, File, Overlay, Queue
 
 _EXPECTED = {
     "string_type": "expected a string",
@@ -24,72 +25,81 @@ _EXPECTED = {
     "is_instance_of": "expected a table",
 }
 _PATTERNS = {
-    "Name": "expected a short name: lower case letters, digits, - and _",
-    "Path": "expected a dotted path such as office.settings",
-    "Address": "expected HOST:PORT or unix:/path",
+    "app.settings": "expected a dotted path such as office.settings",
+    "app.wsgi": "expected a dotted path such as office.wsgi.application",
+    "bind": "expected HOST:PORT or unix:/path",
+    "health": "expected HOST:PORT or unix:/path",
 }
+_A_NAME = "expected a short name: lower case letters, digits, - and _"
+_VARIABLE = 'expected a string, or { from_env = "VARIABLE" }'
 _ROLE_KINDS: dict[str, type[BaseModel]] = {"backoffice": BackOffice, "async": AsyncServer}
 
 
 def describe(error: ValidationError) -> list[str]:
     """One line a problem: `roles.async.threads: 0, expected at least 1`."""
-    return [_line(found) for found in error.errors()]
+    return list(dict.fromkeys(_line(found) for found in error.errors()))
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """What may have been meant by `word`, and what is known."""
     known = sorted(known)
-    near = get_close_matches(word, known, n=1)
+    near = get_close_matches(word, known, n=1) or (known if len(known) == 1 else [])
     return f"expected {near[0]}" if near else f"expected one of {', '.join(known)}"
 
 
 def _line(found: Mapping[str, Any]) -> str:
-    kind, context = found["type"], found.get("ctx", {})
-    location = _without_tags(found["loc"])
-    path = ".".join(str(part) for part in location)
+    kind, location = found["type"], _in_the_file(found["loc"])
+    path, value = ".".join(str(part) for part in location), found["input"]
+    if location[2:3] == ("environment",) and len(location) > 3:
+        # A string or a table: pydantic tells what is wrong with each, and means the same value.
+        return f"{'.'.join(str(part) for part in location[:4])}: {_VARIABLE}"
     if kind == "missing":
         return f"{path}: missing, expected {_meaning(location)}"
     if kind == "extra_forbidden":
-        return f"{path}: unknown key, {suggest(str(location[-1]), _keys_beside(found['loc']))}"
+        return f"{path}: unknown key, {_known(found['loc'])}"
     if kind == "union_tag_not_found":
-        return f'{path}.kind: missing, expected "backoffice" or "async" (only the roles of these names need not say it)'
+        return f'{path}.kind: missing, expected "backoffice" or "async" (only roles of these names need not say it)'
     if kind == "union_tag_invalid":
-        return f'{path}.kind: {found["input"].get("kind")!r}, expected "backoffice" or "async"'
-    return f"{path}: {_shown(location, found['input'])}, {_expected(kind, context)}"
+        return f'{path}.kind: {value.get("kind")!r}, expected "backoffice" or "async"'
+    return f"{path}: {_shown(location, value)}, {_expected(kind, found.get('ctx', {}), path)}"
 
 
-def _expected(kind: str, context: Mapping[str, Any]) -> str:
+def _expected(kind: str, context: Mapping[str, Any], path: str) -> str:
     if kind == "greater_than_equal":
         return f"expected at least {context['ge']}"
     if kind == "greater_than":
         return f"expected more than {context['gt']:g}"
     if kind == "less_than_equal":
-        return f"expected at most {context['le']}"
+        return f"expected at most {context['le']:g}"
     if kind == "string_pattern_mismatch":
-        pattern = context["pattern"]
-        meaning = "Address" if "unix" in pattern else "Path" if r"(\." in pattern else "Name"
-        return _PATTERNS[meaning]
+        return _PATTERNS.get(path) or _PATTERNS.get(path.rpartition(".")[2], _A_NAME)
     return _EXPECTED.get(kind, "expected another value")
 
 
-def _without_tags(location: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Pydantic names the kind of a role inside its path; tandem.toml does not."""
+def _in_the_file(location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Pydantic names the kind of a role inside its path, and says when it means a key itself; tandem.toml does not."""
     if len(location) > 2 and location[0] == "roles" and location[2] in _ROLE_KINDS:
-        return (*location[:2], *location[3:])
-    return location
+        location = (*location[:2], *location[3:])
+    return location[:-1] if location[-1] == "[key]" else location
 
 
-def _keys_beside(location: tuple[Any, ...]) -> list[str]:
-    if len(location) > 2 and location[0] == "roles" and location[2] in _ROLE_KINDS:
-        return list(_ROLE_KINDS[location[2]].model_fields)
-    model: Any = File
-    for part in location[:-1]:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)) or part not in model.model_fields:
-            break
-        model = model.model_fields[part].annotation
-    if location[0] == "queues":
-        model = Queue
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+def _known(location: tuple[Any, ...]) -> str:
+    """What may have been meant by the unknown key at the end of `location`."""
+    key = str(location[-1])
+    if location[0] != "roles" or len(location) != 4:
+        return suggest(key, _keys_beside(location))
+    kind = location[2]
+    for other, model in _ROLE_KINDS.items():
+        if key in model.model_fields:
+            return f"which roles of kind {other} have; this one is of kind {kind}"
+    return suggest(key, _ROLE_KINDS[kind].model_fields)
+
+
+def _keys_beside(location: tuple[Any, ...]) -> Iterable[str]:
+    if len(location) == 1:
+        return File.model_fields
+    models: dict[str, type[BaseModel]] = {"app": App, "database": Database, "overlay": Overlay, "queues": Queue}
+    return models[location[0]].model_fields
 
 
 def _meaning(location: tuple[Any, ...]) -> str:
@@ -102,7 +112,10 @@ def _meaning(location: tuple[Any, ...]) -> str:
 
 
 def _shown(location: tuple[Any, ...], value: Any) -> str:
-    # Environment and settings may hold secrets: their values are not repeated.
-    if "environment" in location or "settings" in location[2:]:
+    # Settings and variables may hold secrets, and so may an address that was written where a name belongs.
+    if "settings" in location[2:] or "environment" in location[2:]:
         return type(value).__name__
-    return repr(value) if len(repr(value)) <= 60 else type(value).__name__
+    if isinstance(value, bool):
+        return str(value).lower()
+    shown = secrets.mask(repr(value))
+    return shown if len(shown) <= 60 else type(value).__name__

@@ -1,0 +1,103 @@
+"""Every mistake in tandem.toml is told in its own words: the key's path, what it is, what would be right."""
+
+import pytest
+
+SHORT_NAME = "expected a short name: lower case letters, digits, - and _"
+MISTAKES = {
+    "[roles.async]\nthreads = 0": ["roles.async.threads: 0, expected at least 1"],
+    "[roles.async]\nprocesses = 1025": ["roles.async.processes: 1025, expected at most 1024"],
+    "[roles.async]\ncoroutines = -1": ["roles.async.coroutines: -1, expected at least 0"],
+    "[roles.async]\nthreads = 2.0": ["roles.async.threads: 2.0, expected a whole number"],
+    "[roles.async]\nthreads = true": ["roles.async.threads: true, expected a whole number"],
+    "[roles.async]\ndrain = 0": ["roles.async.drain: 0, expected more than 0"],
+    "[roles.async]\ndrain = '30'": ["roles.async.drain: '30', expected a number"],
+    "[roles.async]\ndrain = true": ["roles.async.drain: true, expected a number"],
+    "[roles.async]\ndrain = 1e9": ["roles.async.drain: 1000000000.0, expected at most 86400"],
+    "[roles.async]\nlog_tag = 4": ["roles.async.log_tag: 4, expected a string"],
+    "[roles.async]\nhealth = '8001'": ["roles.async.health: '8001', expected HOST:PORT or unix:/path"],
+    "[roles.backoffice]\nbind = 'unix:run'": ["roles.backoffice.bind: 'unix:run', expected HOST:PORT or unix:/path"],
+    "[roles.async]\nqueues = 'default'": ["roles.async.queues: 'default', expected a list"],
+    "[roles.async]\nqueues = ['My queue']": [f"roles.async.queues.0: 'My queue', {SHORT_NAME}"],
+    "[roles.async]\nqueues = ['mail']": ["roles.async.queues: 'mail' is not declared, expected default"],
+    "[roles.async]\nthread = 3": ["roles.async.thread: unknown key, expected threads"],
+    "[roles.async]\nbind = '127.0.0.1:80'": [
+        "roles.async.bind: unknown key, which roles of kind backoffice have; this one is of kind async"
+    ],
+    "[roles.async]\n[queues.x]\nzebra = 1": ["queues.x.zebra: unknown key, expected one of patience, strict"],
+    "[roles.reports]": [
+        'roles.reports.kind: missing, expected "backoffice" or "async" (only roles of these names need not say it)'
+    ],
+    "[roles.reports]\nkind = 'worker'": ['roles.reports.kind: \'worker\', expected "backoffice" or "async"'],
+    "[roles.Reports]\nkind = 'async'": [f"roles.Reports: 'Reports', {SHORT_NAME}"],
+    "[roles]\nasync = 3": ["roles.async: 3, expected a table"],
+    "[roles]": ["roles: empty, expected tables [roles.backoffice] and [roles.async]"],
+    "": ["roles: missing, expected tables [roles.backoffice] and [roles.async]"],
+    "[rolse.async]": [
+        "roles: missing, expected tables [roles.backoffice] and [roles.async]",
+        "rolse: unknown key, expected roles",
+    ],
+    "[roles.async]\n[queues.x]\npatiance = 3": ["queues.x.patiance: unknown key, expected patience"],
+    "[roles.async]\n[queues.x]\nstrict = 1": ["queues.x.strict: 1, expected true or false"],
+    "[roles.async]\n[queues.Mail]": [f"queues.Mail: 'Mail', {SHORT_NAME}"],
+    "[roles.async]\n[queues]\ndefault = 3": ["queues.default: 3, expected a table"],
+    "[roles.async]\n[overlay]\nalow = []": ["overlay.alow: unknown key, expected allow"],
+    "[roles.async]\n[overlay]\nallow = 'X'": ["overlay.allow: 'X', expected a list"],
+    "[roles.async]\n[overlay]\nallow = [3]": ["overlay.allow.0: 3, expected a string"],
+    "[roles.async]\n[database]\nallias = 'x'": ["database.allias: unknown key, expected alias"],
+    "[roles.async.environment]\nPGUSER = 3": [
+        'roles.async.environment.PGUSER: expected a string, or { from_env = "VARIABLE" }'
+    ],
+    "[roles.async.environment]\nPGUSER = { from_evn = 'X' }": [
+        'roles.async.environment.PGUSER: expected a string, or { from_env = "VARIABLE" }'
+    ],
+    "[roles.async.environment]\nPGUSER = { from_env = 'NOT-A-NAME' }": [
+        'roles.async.environment.PGUSER: expected a string, or { from_env = "VARIABLE" }'
+    ],
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistake_is_told_with_its_path_and_what_would_be_right(told, text):
+    assert told(text) == [f"tandem.toml: {line}" for line in MISTAKES[text]]
+
+
+def test_mistakes_in_app_name_an_example(told):
+    assert told("[roles.async]", app="") == ["tandem.toml: app: missing, expected a table [app] with name and settings"]
+    assert told("[roles.async]", app="[app]\n") == [
+        'tandem.toml: app.name: missing, expected the name of the application, such as "office"',
+        'tandem.toml: app.settings: missing, expected the project\'s own settings module, such as "office.settings"',
+    ]
+    wrong = '[app]\nname = "The office"\nsettings = "office/settings.py"\nwsgi = "office.wsgi:application"\n'
+    assert told("[roles.async]", app=wrong) == [
+        f"tandem.toml: app.name: 'The office', {SHORT_NAME}",
+        "tandem.toml: app.settings: 'office/settings.py', expected a dotted path such as office.settings",
+        "tandem.toml: app.wsgi: 'office.wsgi:application', expected a dotted path such as office.wsgi.application",
+    ]
+
+
+def test_all_mistakes_are_told_at_once(told):
+    text = "[roles.async]\nthreads = 0\nqueue = []\n[roles.backoffice]\ntimeout = -1\n[queues.x]\nstrict = 'no'"
+    assert told(text) == [
+        "tandem.toml: queues.x.strict: 'no', expected true or false",
+        "tandem.toml: roles.async.threads: 0, expected at least 1",
+        "tandem.toml: roles.async.queue: unknown key, expected queues",
+        "tandem.toml: roles.backoffice.timeout: -1, expected more than 0",
+    ]
+
+
+def test_what_may_be_a_secret_is_not_repeated(told):
+    lines = [
+        *told("[roles.async]\nsettings = 'sesame'\nenvironment = 'sesame'"),
+        *told("[roles.async.environment]\nPGPASSWORD = { value = 'sesame' }"),
+        *told("[roles.async]\npassword = 'sesame'"),
+        *told("[roles.async]\n[database]\nalias = 'postgresql://office:sesame@db/office'"),
+        *told("[roles.async.settings]\nSECRET_KEY = 'sesame'"),
+        *told("[roles.async.environment]\nSECRET = 'sesame'"),
+    ]
+    assert len(lines) == 7
+    assert not [line for line in lines if "sesame" in line]
+
+
+def test_a_long_value_is_named_by_its_type(told):
+    (line,) = told(f"[roles.async]\nhealth = '{'x' * 200}'")
+    assert line == "tandem.toml: roles.async.health: str, expected HOST:PORT or unix:/path"

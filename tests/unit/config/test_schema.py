@@ -1,0 +1,63 @@
+"""What tandem.toml gives: frozen objects, with defaults where it says nothing."""
+
+import pytest
+from pydantic import ValidationError
+
+from django_tandem.config.schema import AsyncServer, BackOffice, Queue
+
+
+def test_the_shortest_file_has_one_queue_and_the_defaults_of_both_kinds(configured):
+    file = configured("[roles.backoffice]\n[roles.async]").file
+    assert file.queues == {"default": Queue()}
+    assert file.roles == {"backoffice": BackOffice(), "async": AsyncServer()}
+    assert file.database.alias == "default"
+    assert file.overlay.allow == ()
+
+
+def test_a_role_of_the_project_s_own_says_its_kind(configured):
+    roles = configured('[roles.reports]\nkind = "async"\n[roles.staff]\nkind = "backoffice"').file.roles
+    assert isinstance(roles["reports"], AsyncServer)
+    assert isinstance(roles["staff"], BackOffice)
+
+
+def test_a_built_in_name_may_be_given_to_the_other_kind(configured):
+    assert isinstance(configured('[roles.async]\nkind = "backoffice"').file.roles["async"], BackOffice)
+
+
+def test_what_was_read_does_not_change(configured):
+    tandem = configured("[roles.async]")
+    with pytest.raises(ValidationError, match="frozen"):
+        tandem.release = "r2"
+    with pytest.raises(ValidationError, match="frozen"):
+        tandem.file.roles["async"].threads = 8
+
+
+def test_a_role_that_names_no_queues_consumes_all(configured):
+    tandem = configured(
+        '[queues.default]\n[queues.mail]\n[roles.async]\n[roles.mails]\nkind = "async"\nqueues = ["mail"]'
+    )
+    assert tandem.queues_of(tandem.file.roles["async"]) == ("default", "mail")
+    assert tandem.queues_of(tandem.file.roles["mails"]) == ("mail",)
+
+
+def test_the_alias_of_the_database_is_the_file_s(configured):
+    assert configured('[database]\nalias = "tandem"\n[roles.async]').alias == "tandem"
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:8000", "0.0.0.0:80", "office.test:8000", "[::1]:8000", "[fe80::1]:65535", "unix:/run/o.sock"]
+)
+def test_addresses_that_a_server_can_listen_on(configured, address):
+    assert configured(f'[roles.async]\nhealth = "{address}"').file.roles["async"].health == address
+
+
+@pytest.mark.parametrize("address", ["8000", ":8000", "127.0.0.1", "host:port", "http://h:80", "::1:80", "unix:a", ""])
+def test_addresses_that_no_server_can_listen_on(told, address):
+    assert told(f'[roles.async]\nhealth = "{address}"') == [
+        f"tandem.toml: roles.async.health: {address!r}, expected HOST:PORT or unix:/path"
+    ]
+
+
+def test_seconds_may_be_whole_or_not(configured):
+    roles = configured("[roles.async]\ndrain = 10\n[roles.backoffice]\ndrain = 0.5").file.roles
+    assert (roles["async"].drain, roles["backoffice"].drain) == (10.0, 0.5)
