@@ -15,6 +15,9 @@ from rich.table import Table
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.errors import InvalidJob, JobNotFound
 
+# What `list` needs for all columns.
+WIDE = 160
+
 STATES = ("scheduled", "ready", "running", "successful", "failed")
 STYLES = {"scheduled": "dim", "ready": "yellow", "running": "cyan", "successful": "green", "failed": "red"}
 
@@ -44,16 +47,19 @@ def list_jobs(state: str | None, queue: str | None, task: str | None, limit: int
     if not rows:
         click.echo("no jobs" if state is None else f"no {state} jobs")
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in ("id", "task", "queue", "priority", "state", "attempt", "enqueued", "took"):
-        table.add_column(title, no_wrap=title != "task", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for title in ("id", "state", "queue", "priority", "enqueued", "took", "task"):
+        table.add_column(title, no_wrap=True, justify="right" if title in ("id", "priority", "took") else "left")
     for row in rows:
         name = row.state.name.lower()
+        again = f" ×{row.attempt}" if row.attempt > 1 else ""
         table.add_row(
-            str(row.id), escape(row.task), escape(row.queue), str(row.priority), f"[{STYLES[name]}]{name}[/]",
-            str(row.attempt), _clock(row.enqueued_at), _took(row),
+            str(row.id), f"[{STYLES[name]}]{name}{again}[/]", escape(row.queue), str(row.priority),
+            _clock(row.enqueued_at), _took(row), escape(row.task),
         )  # fmt: skip
-    Console().print(table)
+    console = Console()
+    # A path that is cut cannot be looked for: the terminal wraps what is too long.
+    console.print(table, crop=False, width=max(console.width, WIDE))
 
 
 @tasks.command()
