@@ -15,7 +15,7 @@ QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "
          "--disable-sync", "--disable-quic"]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop must not outlive these tests: others call async_to_sync
 def browser():
     if CHROMIUM is None and not os.environ.get("TANDEM_REQUIRE_BROWSER"):
         pytest.skip("no Chromium on this machine: make acceptance installs it")
@@ -39,7 +39,7 @@ def page(browser):
     assert complaints == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lendoffice(tmp_path_factory):
     """The lending office with a little history, both servers up by `tandem up`."""
     name = f"acceptance_{os.getpid()}"
