@@ -7,7 +7,7 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from django_tandem.processes.child import Child, ChildSpec, Death
 from django_tandem.processes.signals import Signals
@@ -32,6 +32,7 @@ class Supervisor:
     `drain_s`: what children are given to end by themselves. A second INT ends that time, and gives `hard_stop_s`.
     `on_death` hears of every child that dies, before its replacement starts; `on_stop` hears that the end begins.
     `most_early_deaths`: after so many deaths of a child at its start in a row the supervisor gives up (None: never).
+    `hopeless`: exit codes after which it gives up at once.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Supervisor:
         on_death: Callable[[Death], None] = lambda _: None,
         on_stop: Callable[[], None] = lambda: None,
         most_early_deaths: int | None = None,
+        hopeless: Collection[int] = (),
         silent_s: float = SILENT_S,
         hard_stop_s: float = HARD_STOP_S,
     ) -> None:
@@ -50,6 +52,7 @@ class Supervisor:
         self._on_death = on_death
         self._on_stop = on_stop
         self._most_early_deaths = most_early_deaths
+        self._hopeless = hopeless
         self._silent_s = silent_s
         self._hard_stop_s = hard_stop_s
         self._living: dict[str, Child] = {}
@@ -143,7 +146,10 @@ class Supervisor:
         early = death.lived_s < EARLY_S
         deaths = self._early_deaths[death.name] = self._early_deaths[death.name] + 1 if early else 0
         died = f"{death.name} (pid {death.pid}) died: {death.cause}"
-        if self._most_early_deaths is not None and deaths >= self._most_early_deaths:
+        if death.status in self._hopeless:
+            logger.error("%s: giving up", died)
+            self._gave_up = self._stopping = True
+        elif self._most_early_deaths is not None and deaths >= self._most_early_deaths:
             logger.error("%s, at its start, %s times: giving up", died, deaths)
             self._gave_up = self._stopping = True
         elif deaths > 1:

@@ -26,7 +26,7 @@ def listen(address: str, what: str) -> socket.socket:
     try:
         listening.bind((host, int(port)))
         listening.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         listening.close()
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise PortTaken(f"{what}: {address} is taken{_by_whom(int(port))}: stop it, or bind elsewhere") from None
@@ -49,7 +49,7 @@ def _listen_unix(path: Path, what: str) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        raise PortTaken(f"{what}: cannot listen on unix:{path}: {error.strerror}") from None
+        raise PortTaken(f"{what}: cannot listen on unix:{path}: {error.strerror or error}") from None
     return listening
 
 

@@ -59,7 +59,7 @@ def serve(tandem: Tandem, role: str) -> int:
     def on_death(death: Death) -> None:
         if death.name == KEEPER:
             standing.tell(standing.state)  # its successor begins with a full minute
-            mailbox.tell_again()
+            mailbox.keeper_died(living=supervisor.pids().values())
         else:
             row = board.row(int(death.name.removeprefix(WORKER)))
             mailbox.worker_died(WorkerDied(pid=death.pid, begun=tuple(row.begun())))

@@ -58,11 +58,13 @@ def serve(tandem: Tandem, role: str) -> int:
     def on_death(death: Death) -> None:
         if death.name == "keeper":
             standing.tell(standing.state)  # its successor begins with a full minute
-            mailbox.tell_again()
+            mailbox.keeper_died()
 
     def on_stop() -> None:
         # Who comes from now on is refused at once: another process that held the socket open would let them wait.
+        # And who takes this server's place may bind a Unix socket there: later the file would be theirs.
         listening.close()
+        address.remove(options.bind)
         mailbox.draining()
 
     supervisor = Supervisor(
@@ -74,7 +76,6 @@ def serve(tandem: Tandem, role: str) -> int:
     )
     lifeline.watch(supervisor)
     code = supervisor.run()
-    address.remove(options.bind)
     keeper.retire(tandem.alias, identity)
     return code
 
@@ -97,17 +98,31 @@ def _run_gunicorn(options: BackOffice, listening: socket.socket, application: WS
     """The body of gunicorn's process: its arbiter, which forks the workers that answer."""
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.gthread import ThreadWorker
 
-    class Orphanable(Arbiter):
+    class HandedDown(Arbiter):
+        def stop(self, graceful: bool = True) -> None:
+            self.systemd = True  # as from systemd, the socket was handed down: its file is not gunicorn's to remove
+            super().stop(graceful)
+
         def murder_workers(self) -> None:
             # Called every second. Without its supervisor nobody would stop this server, nor replace it.
             if os.getppid() != parent:
                 os.kill(os.getpid(), signal.SIGTERM)
             super().murder_workers()
 
+    class Refusing(ThreadWorker):
+        def set_accept_enabled(self, enabled: bool | None) -> None:
+            super().set_accept_enabled(enabled)
+            if not enabled and (not self.alive or os.getppid() != self.ppid):
+                # gunicorn 24 and later hold the socket open while they drain: who comes would wait, to be cut off then.
+                for listener in self.sockets:
+                    listener.close()
+
     class Application(BaseApplication):
         def load_config(self) -> None:
-            for name, value in _gunicorn_settings(options, listening).items():
+            settings = {**_gunicorn_settings(options, listening), "worker_class": Refusing}
+            for name, value in settings.items():
                 if name in self.cfg.settings:
                     self.cfg.set(name, value)
 
@@ -115,7 +130,7 @@ def _run_gunicorn(options: BackOffice, listening: socket.socket, application: WS
             return application
 
         def run(self) -> None:
-            Orphanable(self).run()
+            HandedDown(self).run()
 
     Application().run()
     return 0
@@ -123,8 +138,7 @@ def _run_gunicorn(options: BackOffice, listening: socket.socket, application: WS
 
 def _gunicorn_settings(options: BackOffice, listening: socket.socket) -> dict[str, Any]:
     return {
-        "bind": f"fd://{os.dup(listening.fileno())}",
-        "worker_class": "gthread",
+        "bind": f"fd://{listening.detach()}",
         "workers": options.processes,
         "threads": options.threads,
         "timeout": round(options.timeout),

@@ -78,9 +78,11 @@ class Health:
 
 def _is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
+    # Who comes over IPv4 to a socket on [::]; before Python 3.13 such an address is not seen through.
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
 def wrap(application: WSGIApplication, health: Health) -> WSGIApplication:

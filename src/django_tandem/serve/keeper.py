@@ -75,7 +75,7 @@ class Keeper:
     def __init__(self, options: KeeperOptions) -> None:
         self.options = options
         self._signals = Signals((signal.SIGTERM, signal.SIGINT))
-        self._words = Reader(options.mailbox.read)
+        self._words = Reader(options.mailbox)
         self._selector = selectors.PollSelector()
         self._selector.register(self._signals.fileno(), selectors.EVENT_READ)
         self._selector.register(options.mailbox.read, selectors.EVENT_READ)
@@ -88,6 +88,7 @@ class Keeper:
     def run(self) -> int:
         """Keep house until told to stop."""
         self._start_threads()
+        self._hear()
         while not self._stop.is_set():
             self._turn()
             self._selector.select(TURN_S)

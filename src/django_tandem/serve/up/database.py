@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 
-from django.core.management import CommandError, call_command
-from django.db.utils import Error as DatabaseError
+from django.core.management import call_command
 
 from django_tandem.config.boot import project_settings
 from django_tandem.config.overlay import EMBEDDED, names_database
 from django_tandem.config.schema import Tandem
 from django_tandem.errors import TandemError
 from django_tandem.processes.postgres import start_embedded
-from django_tandem.queue.connect import address, connect
+from django_tandem.queue.connect import Connection, address, connect
 
 # One number for all who migrate Tandem's projects, so that of several only one does at a time.
 MIGRATION_LOCK = 0x7A_4D_E4
+LOOK_S = 0.2
 
 
 def embedded_if_none(tandem: Tandem) -> str | None:
@@ -37,17 +38,24 @@ def migrate(tandem: Tandem) -> list[str]:
     """
     said = io.StringIO()
     with connect(tandem.alias, purpose="migrates") as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+        _lock(connection)
         for alias in dict.fromkeys(["default", tandem.alias]):
             try:
                 call_command("migrate", database=alias, interactive=False, verbosity=1, stdout=said, stderr=sys.stderr)
-            except (CommandError, DatabaseError) as error:
+            except Exception as error:
                 at = _applied(said.getvalue())[-1:]
                 raise TandemError(
                     f"migrating {address(alias)} failed{''.join(f' at {name}' for name in at)}: "
                     + " ".join(str(error).split())
                 ) from error
     return _applied(said.getvalue())
+
+
+def _lock(connection: Connection) -> None:
+    """Wait for the lock without a statement that waits: its snapshot would hold up a CREATE INDEX CONCURRENTLY of who
+    has the lock, on another connection, so that PostgreSQL would not see that each waits for the other."""
+    while connection.execute("SELECT pg_try_advisory_lock(%s)", (MIGRATION_LOCK,)).fetchone() != (True,):
+        time.sleep(LOOK_S)
 
 
 def _applied(said: str) -> list[str]:

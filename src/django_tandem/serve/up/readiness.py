@@ -38,7 +38,9 @@ def announced(tandem: Tandem, where: str, standing: Fence, supervisor: Superviso
 
     def answered() -> None:
         supervisor.unwatch(descriptor)
-        if os.read(descriptor, 1):
+        said = os.read(descriptor, 1)
+        asking.wait()  # it ends with that
+        if said:
             log.block("ready", _summary(tandem, where, standing))
 
     supervisor.watch(descriptor, answered)

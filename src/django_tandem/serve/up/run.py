@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from typing import TextIO
 
@@ -11,6 +12,7 @@ from django_tandem.config.boot import boot
 from django_tandem.config.overlay import EMBEDDED
 from django_tandem.config.read import read
 from django_tandem.config.schema import Tandem
+from django_tandem.errors import ConfigurationError
 from django_tandem.processes.supervisor import Supervisor
 from django_tandem.queue.connect import address
 from django_tandem.serve.up import database, fence, ports, readiness
@@ -30,6 +32,10 @@ def run(tandem: Tandem, *, activate: bool = False, out: TextIO = sys.stdout) -> 
     Raises a TandemError, before any server was started, for a port that is taken, a database that does not answer, or
     settings that do not import. With `activate` the fence is moved to this release.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            # Until a supervisor hears them they end this process as Ctrl-C does: an embedded database ends with it.
+            signal.signal(number, signal.default_int_handler)
     log = Log(out, tandem.file.roles)
     log.receive(logging.getLogger("django_tandem"))
     ports.must_be_free(tandem)
@@ -49,6 +55,7 @@ def run(tandem: Tandem, *, activate: bool = False, out: TextIO = sys.stdout) -> 
         servers.children(),
         drain_s=servers.longest_drain_s,
         most_early_deaths=MOST_EARLY_DEATHS,
+        hopeless=(ConfigurationError.exit_code,),
         on_stop=lambda: log.say("stopping: what runs is finished first; Ctrl-C again does not wait"),
         hard_stop_s=HARD_STOP_S,
     )

@@ -23,3 +23,12 @@ def write_slowly(path, line, seconds):
     write.func(path, f"begin {line} {os.getpid()}")
     time.sleep(seconds)
     write.func(path, f"end {line} {os.getpid()}")
+
+
+@task
+def write_until(path, line, gate):
+    """Ends when the file `gate` is there."""
+    write.func(path, f"begin {line} {os.getpid()}")
+    while not Path(gate).exists():
+        time.sleep(0.01)
+    write.func(path, f"end {line} {os.getpid()}")

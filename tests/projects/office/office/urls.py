@@ -18,8 +18,15 @@ def slow(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"slept": request.GET["seconds"]})
 
 
+def hold(request: HttpRequest) -> JsonResponse:
+    """Answers when the file `gate` is there."""
+    path, line, gate = (request.GET[name] for name in ("path", "line", "gate"))
+    tasks.write_until.func(path, line, gate)
+    return JsonResponse({"held": line})
+
+
 def enqueue(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"id": tasks.write.enqueue(request.GET["path"], request.GET["line"]).id})
 
 
-urlpatterns = [path("", hello), path("slow", slow), path("enqueue", enqueue)]
+urlpatterns = [path("", hello), path("slow", slow), path("hold", hold), path("enqueue", enqueue)]
