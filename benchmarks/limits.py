@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 SECONDS = 3.0
+START_S = 60.0  # a child that died is not waited for for ever
 TABLE = """
 DROP TABLE IF EXISTS bare_job;
 CREATE TABLE bare_job (
@@ -48,12 +49,17 @@ def claim_finish_per_s(url: str, rows: int = 500_000) -> float:
     for process in processes:
         process.start()
     for event in ready:
-        event.wait()
+        _arrived(event.wait(START_S))
     go.set()
-    total = sum(rates.get() for _ in processes)
+    total = sum(rates.get(timeout=SECONDS + START_S) for _ in processes)
     for process in processes:
         process.join()
     return float(total)
+
+
+def _arrived(yes: bool) -> None:
+    if not yes:
+        raise SystemExit(f"a process of the limits did not start within {START_S} s; its error is above")
 
 
 def _claim_and_delete(url: str, ready: Event, go: Event, rates: Any) -> None:
@@ -88,12 +94,12 @@ def notify_p50_ms(url: str, times: int = 400) -> float:
     heard, ready = spawn.Queue(), spawn.Event()
     listener = spawn.Process(target=_listen, args=(url, times, ready, heard))
     listener.start()
-    ready.wait()
+    _arrived(ready.wait(START_S))
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(times):
             connection.execute("SELECT pg_notify('ping', %s)", (repr(time.monotonic()),))
             time.sleep(0.003)
-    delays = heard.get()
+    delays = heard.get(timeout=START_S)
     listener.join()
     return statistics.median(delays)
 

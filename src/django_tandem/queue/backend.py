@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -57,7 +58,7 @@ class TandemBackend(BaseTaskBackend):
         object.__setattr__(result, "id", str(job.id))
         object.__setattr__(result, "enqueued_at", job.at)
         if is_heard(task_enqueued, logging.DEBUG):
-            task_enqueued.send(type(self), task_result=result)
+            enqueue.once_written(self.settings.database, partial(task_enqueued.send, type(self), task_result=result))
         return result
 
     def _result_to_be(self, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskResult[Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -13,6 +15,14 @@ from psycopg.types.numeric import Int8BinaryDumper
 from django_tandem.errors import DatabaseUnreachable
 
 CONNECT_TIMEOUT_S = 5
+
+# A host that vanished without a word is noticed by what is sent to it, and by what it does not say, within this time.
+_KEEPALIVE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
 
 # Django's own wishes for the connections that it makes; ours are plain.
 _DJANGO_ONLY = (
@@ -55,7 +65,7 @@ def connect(alias: str, *, purpose: str) -> Connection:
             "set database.alias in tandem.toml to one that is"
         )
     params = {key: value for key, value in wrapper.get_connection_params().items() if key not in _DJANGO_ONLY}
-    params.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
+    params = {"connect_timeout": CONNECT_TIMEOUT_S, **_KEEPALIVE, **params}
     params["application_name"] = f"tandem {purpose}"[:63]
     settings = " ".join(f"-c {name}={value}" for name, value in {**_PLANS, "TimeZone": "UTC"}.items())
     # Ours last: a pool's or a role's statement_timeout stays, the plans are ours.
@@ -67,6 +77,15 @@ def connect(alias: str, *, purpose: str) -> Connection:
     # One width for all integers, so that one prepared statement serves small ids and large ones.
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     return connection
+
+
+def shut_down(connection: Connection) -> None:
+    """End the conversation from outside: a thread that waits on `connection` gets an error at once."""
+    with (
+        suppress(psycopg.OperationalError, OSError),  # it ended by itself
+        socket.socket(fileno=os.dup(connection.fileno())) as wire,
+    ):
+        wire.shutdown(socket.SHUT_RDWR)
 
 
 def address(alias: str) -> str:

@@ -6,10 +6,12 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from django_tandem.processes.board import BoardRow
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.job import Job, Outcome
+from django_tandem.queue.loop import or_end_process
 from django_tandem.queue.run import arun
 
 
@@ -26,6 +28,7 @@ class CoroutineSlots:
         self._done = done
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting = threading.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
@@ -39,8 +42,18 @@ class CoroutineSlots:
         except IndexError:
             return False
         self._row.begin(slot, job.id)
-        asyncio.run_coroutine_threadsafe(self._run(slot, job), self._running_loop())
+        loop = self._running_loop()
+        loop.call_soon_threadsafe(self._start, slot, job)
         return True
+
+    def _start(self, slot: int, job: Job) -> None:
+        running = asyncio.get_running_loop().create_task(self._run(slot, job))
+        self._tasks.add(running)  # the loop itself refers to it only weakly
+        running.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        or_end_process(task.result)
 
     async def _run(self, slot: int, job: Job) -> None:
         outcome = await arun(job, self._owner)
@@ -52,5 +65,6 @@ class CoroutineSlots:
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="tandem-coroutines", daemon=True).start()
+                body = partial(or_end_process, self._loop.run_forever)
+                threading.Thread(target=body, name="tandem-coroutines", daemon=True).start()
             return self._loop

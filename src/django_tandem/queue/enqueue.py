@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, NamedTuple
@@ -67,6 +67,15 @@ def _enqueue_on_commit(database: str, job: Mapping[str, Any]) -> Enqueued:
 
     transaction.on_commit(write, using=DEFAULT_DB_ALIAS)
     return Enqueued(job_id, from_epoch(at))
+
+
+def once_written(database: str, tell: Callable[[], object]) -> None:
+    """Call `tell` when the job that was just enqueued is in the table: now, or when the caller's transaction on
+    another database commits."""
+    if _waits_for_another_database(database):
+        transaction.on_commit(tell, using=DEFAULT_DB_ALIAS)
+    else:
+        tell()
 
 
 def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: Options) -> list[int]:

@@ -35,8 +35,15 @@ def untold(job: Job, error: Exception) -> None:
 
 
 def database_lost(error: Exception) -> None:
-    """The connection broke: what was claimed goes on, what is finished waits."""
-    logger.warning("the database does not answer (%s); trying again", " ".join(str(error).split()))
+    """The connection broke, or a statement was refused: what was claimed goes on, what is finished waits."""
+    does = "refuses" if _is_refusal(error) else "does not answer"
+    logger.warning("the database %s (%s); trying again", does, " ".join(str(error).split()))
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the database is there and says no. Its error classes 08 and 57: postgresql.org, "Error Codes"."""
+    state = getattr(error, "sqlstate", None)
+    return state is not None and state[:2] not in ("08", "57")
 
 
 def database_back(seconds: float) -> None:
@@ -75,6 +82,11 @@ def drained(left: int) -> None:
         logger.warning("drain deadline passed: %s running job(s) go back", left)
     else:
         logger.info("drained")
+
+
+def thread_died(name: str, error: BaseException) -> None:
+    """A thread that runs jobs met what no code of ours expects; its process ends, and the supervisor starts another."""
+    logger.critical("%s: the worker process ends", name, exc_info=error)
 
 
 def loop_failed(loop: str, error: Exception) -> None:

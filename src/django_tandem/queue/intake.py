@@ -17,12 +17,15 @@ import psycopg
 
 from django_tandem.queue import claim, events, finish, lease
 from django_tandem.queue.claim import Horizons, Owner
-from django_tandem.queue.connect import Connection
+from django_tandem.queue.connect import Connection, shut_down
 from django_tandem.queue.job import Job, Outcome
 from django_tandem.queue.pace import MOST_HELD, Pace
 
 # An outcome waits at most this long for others to be written with it.
 SETTLE_S = 0.010
+
+# How long a statement that still runs when the database is lost may take to notice by itself.
+HANG_UP_S = 0.5
 
 # A job that was claimed and not begun for this long goes back: the slots are held by longer work than was expected.
 STALE_S = 0.100
@@ -182,6 +185,18 @@ class Intake:
                     lease.put_back(self.connection, *self.owner, begun=list(self._running), reason=reason)
             return left
 
+    def hang_up(self, error: Exception) -> None:
+        """The database was lost: close the connection, once no thread waits on it any more. Closed under a thread that
+        waits for its answer, it would let that thread wait for ever."""
+        if not self._exchanging.acquire(timeout=HANG_UP_S):
+            shut_down(self.connection)
+            self._exchanging.acquire()
+        try:
+            self.broken = self.broken or error
+            self.connection.close()
+        finally:
+            self._exchanging.release()
+
     def reconnected(self, connection: Connection) -> None:
         """Go on with a new connection: find out which outcomes had arrived, give back what was claimed unheard."""
         with self._exchanging:
@@ -237,8 +252,11 @@ class Intake:
             # One outcome that cannot be stored must not hold up the others.
             dropped = finish.finish_each(self.connection, self.owner, outcomes)
             jobs = []
-        for outcome in dropped:
-            events.lease_lost(outcome)
+        if dropped:
+            # A statement that was cut off may have arrived since it was last asked for.
+            arrived = finish.already_written(self.connection, self.owner, dropped)
+            for outcome in finish.lost(dropped, arrived):
+                events.lease_lost(outcome)
         return jobs
 
     def _claim(self, connection: Connection, count: int, before: datetime = claim.EVER) -> list[Job]:

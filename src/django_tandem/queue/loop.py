@@ -1,7 +1,8 @@
-"""A loop with a connection of its own, which goes on when a turn fails."""
+"""What threads run: a loop with a connection of its own, and a body whose failure must not pass unseen."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -29,3 +30,13 @@ def repeat(
         stop.wait(every_s)
     if connection is not None:
         connection.close()
+
+
+def or_end_process(body: Callable[[], object]) -> None:
+    """Run `body`; if it raises, end the process. A process that went on with a thread less would hold that thread's
+    jobs for ever; one that ends is replaced by its supervisor, and its jobs come back."""
+    try:
+        body()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it was not expected
+        events.thread_died(threading.current_thread().name, error)
+        os._exit(1)

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 
@@ -19,6 +20,7 @@ from django_tandem.queue.coroutines import CoroutineSlots
 from django_tandem.queue.intake import STALE_S, Intake
 from django_tandem.queue.job import Outcome
 from django_tandem.queue.listen import Ear
+from django_tandem.queue.loop import or_end_process
 from django_tandem.queue.run import close_connections, known, run
 
 # How often to look for what no announcement told: a fence that moved, a job whose notice was lost.
@@ -65,11 +67,14 @@ class Worker:
         self.intake = Intake(self._connect(), self.owner, Horizons(options.queues), options.threads)
         self.coroutines = CoroutineSlots(options.coroutines, options.threads, self.owner, row, self._coroutine_done)
         self._slots = [
-            threading.Thread(target=self._slot, args=(number,), name=f"tandem-slot-{number}", daemon=True)
+            threading.Thread(
+                target=or_end_process, args=(partial(self._slot, number),), name=f"tandem-slot-{number}", daemon=True
+            )
             for number in range(options.threads)
         ]
         self._stopping = False
         self._polled_at = 0.0
+        self._connected_at = 0.0
         self._seen: fence.Fence | None = None
 
     def _connect(self) -> Connection:
@@ -176,11 +181,13 @@ class Worker:
         """Connect anew, both connections, as often as it takes; what runs goes on meanwhile."""
         events.database_lost(error)
         since = time.monotonic()
+        if since - self._connected_at < RECONNECT_S:  # it answers, and refuses: do not besiege it
+            self.ear.pause(RECONNECT_S)
         while not self._stopping or (until is not None and time.monotonic() < until):
             self.row.tick()
             try:
                 self.ear.connection.close()
-                self.intake.connection.close()
+                self.intake.hang_up(error)
                 self.ear.listen(self._connect_quick())
                 self.intake.reconnected(self._connect())
                 self._read_fence()
@@ -188,5 +195,6 @@ class Worker:
                 self.ear.pause(RECONNECT_S)
             else:
                 events.database_back(time.monotonic() - since)
+                self._connected_at = time.monotonic()
                 self._polled_at = 0.0
                 return

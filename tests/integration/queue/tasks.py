@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
+from django_tandem.queue import worker
 from django_tandem.queue.tasks_api import task
 from tests.jobs import make_group
 
@@ -43,6 +44,14 @@ class Odd(BaseException):
 @task
 def odd():
     raise Odd("very odd")
+
+
+@task
+def break_the_slots(marker):
+    """What no code of ours expects: once, a process that cannot run jobs any more."""
+    if not Path(marker).exists():
+        Path(marker).touch()
+        worker.run = None
 
 
 @task

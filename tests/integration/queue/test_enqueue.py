@@ -16,7 +16,7 @@ from django_tandem.errors import InvalidJob
 from django_tandem.queue import enqueue, run
 from django_tandem.queue.arguments import load_arguments
 from django_tandem.queue.options import Options
-from django_tandem.queue.tasks_api import InvalidTask, TaskResultDoesNotExist, task_backends
+from django_tandem.queue.tasks_api import InvalidTask, TaskResultDoesNotExist, task_backends, task_enqueued
 from tests import jobs as shared
 from tests.integration.queue import tasks
 
@@ -106,6 +106,21 @@ class TestOnAnotherDatabase:
         found = shared.add.get_result(result.id)
         assert dataclasses.asdict(found) == {**dataclasses.asdict(result), "enqueued_at": found.enqueued_at}
         assert result.enqueued_at <= found.enqueued_at
+
+    def test_its_signal_is_sent_when_it_is_written(self, jobs):
+        heard = []
+
+        def hear(task_result, **_):
+            heard.append((task_result.id, len(jobs())))
+
+        task_enqueued.connect(hear)
+        try:
+            with transaction.atomic():
+                result = shared.add.enqueue(1)
+                assert heard == []
+        finally:
+            task_enqueued.disconnect(hear)
+        assert heard == [(result.id, 1)]
 
     def test_a_time_to_run_after_is_kept(self, jobs):
         later = datetime.now(timezone.utc) + HOUR

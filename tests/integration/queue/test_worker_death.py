@@ -141,6 +141,57 @@ def test_when_all_connections_break_while_jobs_run_nothing_is_lost_and_nothing_d
     assert worker.stop() == 0
 
 
+def test_a_connection_that_breaks_beside_a_statement_that_waits_holds_up_nothing(
+    start_worker, path, database, others, results, rows
+):
+    """The thread that waits for the statement's answer must hear of it, and its outcome arrives once."""
+    tasks.wait_for.enqueue(str(path))
+    worker = start_worker(threads=1)
+    until(lambda: written(path))
+    with others().transaction() as blocking:
+        blocking.connection.execute("LOCK TABLE tandem_result IN ACCESS EXCLUSIVE MODE")
+        path.unlink()
+        waiting = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
+        name = f"tandem worker {worker.server}-{worker.pid}"
+        (blocked,) = until(lambda: rows(waiting, name))
+        for pid in backends(database, name):
+            if pid != blocked["pid"]:
+                database.execute("SELECT pg_terminate_backend(%s::integer, 5000)", [pid])
+        worker.says("the database does not answer")
+    worker.says("the database answers again")
+    until(results)
+    assert [(row["state"], row["attempt"]) for row in results()] == [(State.SUCCESSFUL, 1)]
+    assert worker.stop() == 0
+    assert "lease lost" not in worker.log
+
+
+def test_a_database_that_refuses_results_is_not_besieged_and_gets_them_when_it_takes_them(
+    start_worker, database, path, results
+):
+    tasks.wait_for.enqueue(str(path))
+    worker = start_worker(threads=1)
+    until(lambda: written(path))
+    database.execute("ALTER TABLE tandem_result RENAME TO elsewhere")
+    try:
+        path.unlink()
+        worker.says('the database refuses (relation "tandem_result" does not exist')
+    finally:
+        database.execute("ALTER TABLE elsewhere RENAME TO tandem_result")
+    until(results)
+    assert [(row["state"], row["attempt"]) for row in results()] == [(State.SUCCESSFUL, 1)]
+    assert worker.log.count("the database refuses") <= 2
+
+
+def test_a_slot_that_fails_ends_its_process_so_that_its_jobs_come_back(start_worker, path, results):
+    tasks.break_the_slots.enqueue(str(path))
+    shared.add.enqueue(1)
+    worker = start_worker(supervised=True, threads=1)
+    until(lambda: len(results()) == 2)
+    assert "tandem-slot-0: the worker process ends" in worker.log
+    assert {row["state"] for row in results()} == {State.SUCCESSFUL}
+    assert max(row["attempt"] for row in results()) == 2
+
+
 class TestWithoutDatabase:
     """The database refuses connections for a while."""
 
