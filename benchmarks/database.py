@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import psycopg
@@ -25,6 +26,17 @@ def fresh(address: str, name: str) -> str:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return make_conninfo(**{**conninfo_to_dict(address), "dbname": name})
+
+
+def settle(address: str, within_s: float = 30.0) -> None:
+    """Let the server at `address` come to rest, so that no figure pays for what was measured before it: its pages are
+    written, and no autovacuum is at work."""
+    busy = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'autovacuum worker')"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline and connection.execute(busy).fetchone() == (True,):
+            time.sleep(0.1)
 
 
 def describe(address: str) -> dict[str, str]:

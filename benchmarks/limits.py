@@ -82,6 +82,11 @@ def insert_per_s(url: str) -> float:
     return _repeat(url, 1, lambda cursor: cursor.execute(INSERT, ("nothing", "[]")).fetchone())
 
 
+def insert_in_transaction_per_s(url: str) -> float:
+    """Rows a second, one by one, in one transaction: a round trip each."""
+    return _repeat(url, 1, lambda cursor: cursor.execute(INSERT, ("nothing", "[]")).fetchone(), autocommit=False)
+
+
 def unnest_per_s(url: str) -> float:
     """Rows a second, a thousand in a statement, ids returned."""
     tasks, arguments = ["nothing"] * 1000, ["[]"] * 1000
@@ -116,8 +121,8 @@ def _listen(url: str, times: int, ready: Event, heard: Any) -> None:
         heard.put(delays)
 
 
-def _repeat(url: str, rows: int, insert: Callable[[psycopg.Cursor[Any]], object]) -> float:
-    with psycopg.connect(url, autocommit=True) as connection:
+def _repeat(url: str, rows: int, insert: Callable[[psycopg.Cursor[Any]], object], *, autocommit: bool = True) -> float:
+    with psycopg.connect(url, autocommit=autocommit) as connection:
         _make_table(connection)
         cursor, done, began = connection.cursor(), 0, time.monotonic()
         while time.monotonic() < began + SECONDS:

@@ -33,6 +33,7 @@ BACKLOG, BACKLOG_S = 10_000, 0.005
 GOALS = {
     "drain_per_s": ("limit_claim_finish_per_s", 0.28),
     "enqueue_per_s": ("limit_insert_per_s", 0.75),
+    "enqueue_in_transaction_per_s": (None, 15_000),
     "bulk_per_s": (None, 150_000),
     "pickup_p50_ms": (None, 1.0),
     "urgent_p99_ms": (None, 6.0),
@@ -51,6 +52,7 @@ def main(as_json: bool, rounds: int) -> None:
     found: dict[str, list[float]] = {name: [] for name in measure}
     for number in range(1, rounds + 1):
         for name, take in measure.items():
+            database.settle(url)
             found[name].append(take())
             console.print(f"round {number} of {rounds}: {name} {found[name][-1]:,.2f}")
     figures: dict[str, object] = {name: round(statistics.median(values), 2) for name, values in found.items()}
@@ -76,6 +78,7 @@ def _measurements(url: str) -> dict[str, Callable[[], float]]:
         "drain_per_s": bench.drain_per_s,
         "limit_insert_per_s": lambda: limits.insert_per_s(url),
         "enqueue_per_s": bench.enqueue_per_s,
+        "limit_insert_in_transaction_per_s": lambda: limits.insert_in_transaction_per_s(url),
         "enqueue_in_transaction_per_s": bench.enqueue_in_transaction_per_s,
         "limit_unnest_per_s": lambda: limits.unnest_per_s(url),
         "bulk_per_s": bench.bulk_per_s,

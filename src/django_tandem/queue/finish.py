@@ -55,8 +55,11 @@ def already_written(connection: Connection, owner: Owner, outcomes: Sequence[Out
 
 
 def _columns(owner: Owner, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Arrays, one element an outcome, in rising order of (id, attempt). Texts that are all NULL are left out:
+    PostgreSQL finds an element of such an array by walking over those before it."""
     now = time.monotonic()
-    jobs, states, began, ended, returned, histories = zip(*outcomes, strict=True)
+    in_order = sorted(outcomes, key=lambda outcome: (outcome.job.id, outcome.job.attempt))
+    jobs, states, began, ended, returned, histories = zip(*in_order, strict=True)
     return {
         "server": owner.server,
         "ids": [job.id for job in jobs],
@@ -64,6 +67,6 @@ def _columns(owner: Owner, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "states": [int(state) for state in states],
         "began": [now - moment for moment in began],
         "ended": [now - moment for moment in ended],
-        "returned": list(returned),
-        "histories": list(histories),
+        "returned": list(returned) if any(returned) else None,
+        "histories": list(histories) if any(histories) else None,
     }

@@ -1,6 +1,7 @@
 """An outcome moves its job into the results of its day, if the lease is still held; otherwise it is dropped."""
 
 import json
+import random
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from django_tandem.queue import claim, finish, lease
 from django_tandem.queue.run import failed, run
 from django_tandem.queue.states import State
+from django_tandem.queue.tasks_api import task_backends
 from tests import jobs as shared
 from tests.integration.queue import tasks
 
@@ -138,3 +140,38 @@ def test_a_later_failure_is_added_to_the_history(hand, ran):
         "builtins.ValueError",
         "builtins.KeyError",
     ]
+
+
+@pytest.mark.parametrize("known", ["nothing", "empty", "many", "running", "truncated"])
+def test_jobs_are_found_by_their_ids_whatever_the_statistics_say(hand, database, known):
+    """With a plan that goes by what runs, a finish costs what all claims since the last vacuum left behind."""
+    database.execute("TRUNCATE tandem_job")
+    if known != "nothing":
+        database.execute("ANALYZE tandem_job")
+    if known in ("many", "running", "truncated"):
+        task_backends["default"].enqueue_many(shared.nothing, [((), {})] * 5000)
+        database.execute("ANALYZE tandem_job")
+    if known in ("running", "truncated"):
+        hand.claim(1000)
+        database.execute("ANALYZE tandem_job")
+    if known == "truncated":
+        database.execute("TRUNCATE tandem_job")
+    shared.nothing.enqueue()
+    (outcome,) = [run(job, hand.owner) for job in hand.claim()]
+    plan = database.execute(
+        b"EXPLAIN " + finish._FINISH, finish._columns(hand.owner, [outcome]), prepare=True, binary=False
+    ).fetchall()
+    lines = [line.strip() for (line,) in plan]
+    assert any("Index Scan using tandem_job_pkey on tandem_job" in line for line in lines), lines
+    assert any(line.startswith("Index Cond: (id = ANY (") for line in lines), lines
+    assert not any("tandem_job_running" in line for line in lines), lines
+
+
+def test_outcomes_are_written_each_with_its_own_values_in_whatever_order_they_come(hand, results):
+    ids = [shared.add.enqueue(number, b=100).id for number in range(20)] + [shared.fail.enqueue("x").id]
+    outcomes = [run(job, hand.owner) for job in hand.claim(30)]
+    random.shuffle(outcomes)
+    assert finish.finish(hand.connection, hand.owner, outcomes) == []
+    found = {str(row["id"]): row for row in results()}
+    assert [found[one]["return_value"] for one in ids] == [str(100 + number) for number in range(20)] + [None]
+    assert [bool(found[one]["history"]) for one in ids] == [False] * 20 + [True]

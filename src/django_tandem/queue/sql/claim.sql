@@ -24,7 +24,7 @@ RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_
 WITH job AS (
     UPDATE tandem_job
     SET state = 1, server = NULL, worker = NULL, attempt = attempt - 1, claimed_at = NULL
-    WHERE id = ANY (%(ids)s::bigint[]) AND state = 2 AND server = %(server)s AND worker = %(worker)s
+    WHERE id = ANY (%(ids)s::bigint[]) AND state + 0 = 2 AND server = %(server)s AND worker = %(worker)s
     RETURNING queue, due
 ), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
 SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
@@ -34,7 +34,7 @@ SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM
 UPDATE tandem_job
 SET state = 0, server = NULL, worker = NULL, attempt = attempt - 1, claimed_at = NULL,
     due = statement_timestamp() + %(delay)s::interval
-WHERE id = %(id)s AND state = 2 AND server = %(server)s AND attempt = %(attempt)s;
+WHERE id = %(id)s AND state + 0 = 2 AND server = %(server)s AND attempt = %(attempt)s;
 
 -- name: strays
 -- After a broken connection: what this worker owns by the table and does not have in hand goes back.
