@@ -9,12 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from django_tandem.queue.tasks_api import task
+    from django_tandem.queue.keys import Limit, Unique
+    from django_tandem.queue.recurring import cron
+    from django_tandem.queue.retry import Retry
+    from django_tandem.queue.task import TandemTask, task
 
-__all__ = ["task"]
+__all__ = ["Limit", "Retry", "TandemTask", "Unique", "cron", "task"]
 
 # Looked up when asked for: to start a command or a worker must not load all of it.
-_HOME = {"task": "django_tandem.queue.tasks_api"}
+_HOME = {
+    "Limit": "django_tandem.queue.keys",
+    "Retry": "django_tandem.queue.retry",
+    "TandemTask": "django_tandem.queue.task",
+    "Unique": "django_tandem.queue.keys",
+    "cron": "django_tandem.queue.recurring",
+    "task": "django_tandem.queue.task",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -55,14 +55,34 @@ class JobNotFound(TandemError):
     """No job has this id, neither waiting nor finished: look at `tandem tasks list`."""
 
 
+class ScheduleNotFound(TandemError):
+    """No schedule has this name: look at `tandem schedules list`."""
+
+
 class Refused(TandemError):
     """A fence, lock, gate or permission says no: nothing was changed."""
 
     exit_code = 3
 
 
+class AlreadyEnqueued(Refused):
+    """A job that must be the only one of its key is unfinished: let it end, or take its result."""
+
+
 class FenceHeld(Refused):
     """The fence names another release: activate this one, or serve that one."""
+
+
+class TimedOut(TandemError):
+    """A job ran longer than its task's timeout, and was stopped: give it more time, or less to do."""
+
+
+class Expired(TandemError):
+    """A job did not begin within its task's `expires`: it is not begun any more."""
+
+
+class Cancelled(TandemError):
+    """Somebody ended a job, whose name the message says: `tandem tasks retry` brings it back."""
 
 
 class WorkerDied(TandemError):

@@ -18,6 +18,8 @@ from django_tandem.cli.project import config_option, json_option
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
 
+    from django_tandem.config.schema import Tandem
+
 LEVELS = {"ERROR": "red", "WARNING": "yellow", "INFO": "cyan", "CRITICAL": "red"}
 
 
@@ -39,6 +41,7 @@ def check(config_path: Path | None, as_json: bool) -> None:
     unusable = [message for message in check_database([tandem.alias]) if message.id == UNUSABLE]
     # Without a database to ask, Django's own checks of models raise instead of telling.
     found = unusable + list(checks.run_checks(databases=None if unusable else [tandem.alias]))
+    found += _schedules(tandem)
     for left, right in combinations(roles, 2):
         found += [
             checks.Error(
@@ -64,6 +67,37 @@ def check(config_path: Path | None, as_json: bool) -> None:
         _print(found, errors=len(errors))
     if errors:
         raise click.exceptions.Exit(1)
+
+
+def _schedules(tandem: Tandem) -> list[CheckMessage]:
+    """Every recurring task goes to a queue that a role consumes."""
+    from django.core.checks import Error
+
+    from django_tandem.config.schema import AsyncServer
+    from django_tandem.queue import firing
+
+    try:
+        found = firing.discover()
+    except Exception as error:  # noqa: BLE001 - the project's own modules
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        return [
+            Error(
+                f"A module of tasks does not import, so nothing recurs: {cause}",
+                hint="Mend that module: schedules are found in the modules called tasks of all apps.",
+                id="tandem.E010",
+            )
+        ]
+    roles = [role for role in tandem.file.roles.values() if isinstance(role, AsyncServer)]
+    consumed = {queue for role in roles for queue in tandem.queues_of(role)}
+    return [
+        Error(
+            f"schedule {name}: no role consumes the queue {schedule.task.queue_name!r} of its task: it has no owner.",
+            hint=f"Add {schedule.task.queue_name!r} to the queues of a role of kind async, or give the task another.",
+            id="tandem.E009",
+        )
+        for name, schedule in found.items()
+        if schedule.task.queue_name not in consumed
+    ]
 
 
 def _level(number: int) -> str:

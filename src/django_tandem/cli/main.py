@@ -15,6 +15,8 @@ COMMANDS: Mapping[str, str] = {
     "check": "django_tandem.cli.check:check",
     "config": "django_tandem.cli.config:config",
     "manage": "django_tandem.cli.manage:manage",
+    "queues": "django_tandem.cli.queues:queues",
+    "schedules": "django_tandem.cli.schedules:schedules",
     "serve": "django_tandem.cli.serve:serve",
     "status": "django_tandem.cli.status:status",
     "tasks": "django_tandem.cli.tasks:tasks",

@@ -41,7 +41,13 @@ def status(as_json: bool) -> None:
         ],
         "fence": stands._asdict(),
         "queues": [
-            {**one._asdict(), "oldest_ready_s": None if one.oldest_ready_s is None else round(one.oldest_ready_s, 3)}
+            {
+                "name": one.name,
+                "ready": one.ready,
+                "scheduled": one.scheduled,
+                "running": one.running,
+                "oldest_ready_s": None if one.oldest_ready_s is None else round(one.oldest_ready_s, 3),
+            }
             for one in queues
         ],
     }

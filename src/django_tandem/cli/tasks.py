@@ -1,4 +1,4 @@
-"""`tandem tasks`: look at jobs and enqueue one."""
+"""`tandem tasks`: look at jobs, enqueue one; what else is done to them is in cli.control."""
 
 from __future__ import annotations
 
@@ -12,19 +12,32 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from django_tandem.cli.control import cancel, pausing, retry
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.errors import InvalidJob, JobNotFound
 
 # What `list` needs for all columns.
 WIDE = 160
 
-STATES = ("scheduled", "ready", "running", "successful", "failed")
-STYLES = {"scheduled": "dim", "ready": "yellow", "running": "cyan", "successful": "green", "failed": "red"}
+STATES = ("scheduled", "ready", "limited", "paused", "running", "successful", "failed")
+STYLES = {
+    "scheduled": "dim",
+    "limited": "dim",
+    "paused": "magenta",
+    "ready": "yellow",
+    "running": "cyan",
+    "successful": "green",
+    "failed": "red",
+}
 
 
 @click.group()
 def tasks() -> None:
-    """Look at jobs, enqueue one."""
+    """Look at jobs, enqueue one, end or retry them, pause a task."""
+
+
+for command in (cancel, retry, *pausing("task")):
+    tasks.add_command(command)
 
 
 @tasks.command("list")
@@ -57,9 +70,8 @@ def list_jobs(state: str | None, queue: str | None, task: str | None, limit: int
             str(row.id), f"[{STYLES[name]}]{name}{again}[/]", escape(row.queue), str(row.priority),
             _clock(row.enqueued_at), _took(row), escape(row.task),
         )  # fmt: skip
-    console = Console()
     # A path that is cut cannot be looked for: the terminal wraps what is too long.
-    console.print(table, crop=False, width=max(console.width, WIDE))
+    Console(width=max(Console().width, WIDE)).print(table)
 
 
 @tasks.command()

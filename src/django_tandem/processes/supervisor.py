@@ -145,7 +145,7 @@ class Supervisor:
     def _replace(self, death: Death) -> None:
         early = death.lived_s < EARLY_S
         deaths = self._early_deaths[death.name] = self._early_deaths[death.name] + 1 if early else 0
-        died = f"{death.name} (pid {death.pid}) died: {death.cause}"
+        died = f"{death.name} (pid {death.pid}) " + ("ended" if death.status == 0 else f"died: {death.cause}")
         if death.status in self._hopeless:
             logger.error("%s: giving up", died)
             self._gave_up = self._stopping = True

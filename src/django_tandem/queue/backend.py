@@ -50,11 +50,15 @@ class TandemBackend(BaseTaskBackend):
     def enqueue(self, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskResult[Any]:
         """Enqueue one job; it joins the transaction that is open on the queue's database.
 
-        Raises InvalidTask for a task that this backend cannot take, InvalidJob for arguments that it cannot.
+        Of a task whose second job of a key is dropped, it may be the result of the first: its `enqueued_at` tells.
+        Raises InvalidTask for a task that this backend cannot take, InvalidJob for arguments that it cannot,
+        AlreadyEnqueued where the second job of a key is an error.
         """
         self.validate_task(task)
         result = self._result_to_be(task, args, kwargs)
         job = enqueue.enqueue(task, args, kwargs, self.settings)
+        if job.at is None:
+            return self.get_result(str(job.id))  # that of the first, which is the only one of its key
         object.__setattr__(result, "id", str(job.id))
         object.__setattr__(result, "enqueued_at", job.at)
         if is_heard(task_enqueued, logging.DEBUG):

@@ -16,6 +16,9 @@ from django_tandem.queue.statements import statement
 _CLAIM = statement("claim", "claim")
 _RELEASE = statement("claim", "release")
 _POSTPONE = statement("claim", "postpone")
+_PARK = statement("pause", "park_claimed")
+_PAUSED_TASKS = statement("pause", "paused_tasks")
+_CANCELLED = statement("control", "cancelled")
 _STRAYS = statement("claim", "strays")
 
 # What bounds a search that has no bound: PostgreSQL's infinities have no datetime.
@@ -108,6 +111,27 @@ def claim(
     return jobs
 
 
+def claim_unpaused(
+    connection: Connection,
+    owner: Owner,
+    epoch: int,
+    horizons: Horizons,
+    count: int,
+    before: datetime,
+    paused: Collection[str],
+) -> list[Job]:
+    """As claim, without the jobs of `paused` tasks: those are parked, and others claimed in their place."""
+    found: list[Job] = []
+    while count > 0 and (jobs := claim(connection, owner, epoch, horizons, count, before)):
+        parked = [job for job in jobs if job.task in paused] if paused else []
+        found += [job for job in jobs if job.task not in paused] if parked else jobs
+        if not parked:
+            break
+        park(connection, owner, parked)
+        count = len(parked)
+    return found
+
+
 def release(connection: Connection, owner: Owner, jobs: Collection[Job]) -> None:
     """Give back jobs that were claimed and not begun: ready as before, the attempt not counted."""
     if jobs:
@@ -117,6 +141,22 @@ def release(connection: Connection, owner: Owner, jobs: Collection[Job]) -> None
 def postpone(connection: Connection, owner: Owner, job: Job) -> None:
     """Put back a job whose task this release does not know, to be offered again later; the attempt not counted."""
     connection.execute(_POSTPONE, {"server": owner.server, "id": job.id, "attempt": job.attempt, "delay": POSTPONE})
+
+
+def park(connection: Connection, owner: Owner, jobs: Collection[Job]) -> None:
+    """Put back jobs that were claimed and not begun, because their task is paused: outside the ready index, until it
+    is resumed."""
+    connection.execute(_PARK, {**owner._asdict(), "ids": [job.id for job in jobs]})
+
+
+def paused_tasks(connection: Connection) -> frozenset[str]:
+    """The paths of tasks whose jobs are not to be begun."""
+    return frozenset(name for (name,) in connection.execute(_PAUSED_TASKS))
+
+
+def cancelled(connection: Connection, owner: Owner) -> dict[int, str]:
+    """The jobs of `owner` that somebody wants to end, and who."""
+    return dict(connection.execute(_CANCELLED, owner._asdict()).fetchall())
 
 
 def return_strays(connection: Connection, owner: Owner, in_hand: Collection[int]) -> None:

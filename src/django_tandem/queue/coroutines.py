@@ -10,6 +10,7 @@ from functools import partial
 
 from django_tandem.processes.board import BoardRow
 from django_tandem.queue.claim import Owner
+from django_tandem.queue.interrupt import Interrupts
 from django_tandem.queue.job import Job, Outcome
 from django_tandem.queue.loop import or_end_process
 from django_tandem.queue.run import arun
@@ -19,12 +20,19 @@ class CoroutineSlots:
     """Runs up to `slots` coroutine jobs at once. The thread and its loop start with the first."""
 
     def __init__(
-        self, slots: int, first_slot: int, owner: Owner, row: BoardRow, done: Callable[[Outcome], None]
+        self,
+        slots: int,
+        first_slot: int,
+        owner: Owner,
+        row: BoardRow,
+        interrupts: Interrupts,
+        done: Callable[[Outcome], None],
     ) -> None:
         self._free = deque(range(first_slot, first_slot + slots))
         self._slots = slots
         self._owner = owner
         self._row = row
+        self._interrupts = interrupts
         self._done = done
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting = threading.Lock()
@@ -56,7 +64,7 @@ class CoroutineSlots:
         or_end_process(task.result)
 
     async def _run(self, slot: int, job: Job) -> None:
-        outcome = await arun(job, self._owner)
+        outcome = await arun(job, self._owner, self._interrupts)
         self._row.end(slot)
         self._free.append(slot)
         self._done(outcome)

@@ -24,12 +24,14 @@ class ServerCount(NamedTuple):
 
 
 class QueueCount(NamedTuple):
-    """The unfinished jobs of a queue. `oldest_ready_s`: the longest that one has been ready."""
+    """The unfinished jobs of a queue; `paused`: those whose task is. `oldest_ready_s`: the longest that one has been
+    ready."""
 
     name: str
     ready: int
     scheduled: int
     running: int
+    paused: int
     oldest_ready_s: float | None
 
 

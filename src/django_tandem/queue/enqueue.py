@@ -9,18 +9,22 @@ from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from django_tandem.errors import InvalidJob
-from django_tandem.queue import prepared
+from django_tandem.errors import AlreadyEnqueued, InvalidJob
+from django_tandem.queue import limits, prepared
 from django_tandem.queue.arguments import Arguments, dump_arguments
+from django_tandem.queue.keys import Limit, Unique, limit_key, unique_key
 from django_tandem.queue.options import Options
 from django_tandem.queue.priority import head_start
 from django_tandem.queue.statements import statement
 from django_tandem.queue.states import State
+from django_tandem.queue.task import TandemTask
 from django_tandem.queue.tasks_api import Task
 from django_tandem.queue.times import aware, from_epoch
 
 _ENQUEUE = statement("enqueue", "enqueue")
 _ENQUEUE_AS = statement("enqueue", "enqueue_as")
+_ENQUEUE_OR_REPLACE = statement("enqueue", "enqueue_or_replace")
+_FIRST = statement("enqueue", "first")
 _RESERVE = statement("enqueue", "reserve")
 _COPY = statement("enqueue", "copy")
 _ANNOUNCE = statement("enqueue", "announce")
@@ -29,17 +33,18 @@ COPY_BATCH = 10_000
 
 
 class Enqueued(NamedTuple):
-    """The id of a new job, and the database's time when it was enqueued."""
+    """The id of a job, and the database's time when it was enqueued; `at` is None for one that was there before."""
 
     id: int
-    at: datetime
+    at: datetime | None
 
 
 def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Options) -> Enqueued:
     """Write one job. It commits or rolls back with the transaction that is open on the queue's database; where the
     caller's transaction is on another database, the row is written when that one commits.
 
-    Raises InvalidJob, before anything is written.
+    Of a task that is unique it may be a job that was there before. Raises InvalidJob or AlreadyEnqueued, before
+    anything is written.
     """
     path, run_after = task.module_path, aware(task.module_path, task.run_after)
     job = {
@@ -50,20 +55,58 @@ def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
         "priority": task.priority,
         "head_start": head_start(task.priority, options.patience_of(task.queue_name)),
     }
-    if _waits_for_another_database(options.database):
-        return _enqueue_on_commit(options.database, {**job, "run_after": run_after})
-    if run_after is None:
+    on_commit = _waits_for_another_database(options.database)
+    if not on_commit and run_after is None and not _has_more(task):
         job_id, at, _ = prepared.execute(options.database, _ENQUEUE, job)
-    else:
-        job_id, at, _ = prepared.execute(options.database, _ENQUEUE_AS, {**job, "id": None, "run_after": run_after})
-    return Enqueued(job_id, from_epoch(at))
+        return Enqueued(job_id, from_epoch(at))
+    job |= {"id": None, "run_after": run_after, **_more(task, args, kwargs)}
+    if on_commit:
+        return _enqueue_on_commit(options.database, job)
+    return _enqueue_with_more(options.database, job, task)
+
+
+def _has_more(task: Task[..., Any]) -> bool:
+    return isinstance(task, TandemTask) and (task.expires, task.unique, task.limit) != (None, None, None)
+
+
+def _more(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """What only Tandem's own tasks have. Raises InvalidJob where a key cannot be made."""
+    expires = unique = limited = None
+    if isinstance(task, TandemTask):
+        expires, unique, limited = task.expires, task.unique, task.limit
+    return {
+        "expires": expires,
+        "unique_key": unique_key(unique, task, args, kwargs) if isinstance(unique, Unique) else None,
+        "limit_key": limit_key(limited, task, args, kwargs) if isinstance(limited, Limit) else None,
+        "limit_most": limited.most if isinstance(limited, Limit) else None,
+    }
+
+
+def _enqueue_with_more(database: str, job: Mapping[str, Any], task: Task[..., Any]) -> Enqueued:
+    second = task.unique.second if isinstance(task, TandemTask) and isinstance(task.unique, Unique) else None
+    how = _ENQUEUE_OR_REPLACE if second == "replace" else _ENQUEUE_AS
+    while not (row := prepared.execute(database, how, job)):
+        if first := prepared.execute(database, _FIRST, {"unique_key": job["unique_key"]}):
+            if second == "error":
+                raise AlreadyEnqueued(f"{job['task']}: job {first[0]} has the same unique key, and has not finished")
+            return Enqueued(first[0], None)
+    if job["limit_key"] is not None:
+        limits.admit_on_commit(database, [job["limit_key"]])
+    return Enqueued(row[0], from_epoch(row[1]))
 
 
 def _enqueue_on_commit(database: str, job: Mapping[str, Any]) -> Enqueued:
+    if job["unique_key"] is not None:
+        raise InvalidJob(
+            f"{job['task']}: it is unique, and a transaction on {DEFAULT_DB_ALIAS!r} is open while the queue is on "
+            f"{database!r}; enqueue it in transaction.on_commit, when it can be told whether another is there"
+        )
     (job_id,), at = _reserve(database, 1)
 
     def write() -> None:
         prepared.execute(database, _ENQUEUE_AS, {**job, "id": job_id})
+        if job["limit_key"] is not None:
+            limits.admit_on_commit(database, [job["limit_key"]])
 
     transaction.on_commit(write, using=DEFAULT_DB_ALIAS)
     return Enqueued(job_id, from_epoch(at))
@@ -85,6 +128,8 @@ def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: 
     error goes on. Raises InvalidJob, which names the argument.
     """
     path, pairs = task.module_path, iter(arguments)
+    if isinstance(task, TandemTask) and task.unique is not None:
+        raise InvalidJob(f"{path}: it is unique; expected one job at a time: task.enqueue")
     if _waits_for_another_database(options.database):
         raise InvalidJob(
             f"{path}: enqueue_many inside a transaction on {DEFAULT_DB_ALIAS!r} cannot join it, "
@@ -92,25 +137,37 @@ def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: 
         )
     ids: list[int] = []
     with transaction.atomic(using=options.database):
-        while batch := [dump_arguments(path, *pair, options.max_bytes) for pair in islice(pairs, COPY_BATCH)]:
+        while batch := list(islice(pairs, COPY_BATCH)):
             ids += _copy(task, batch, options)
     return ids
 
 
-def _copy(task: Task[..., Any], arguments: list[str], options: Options) -> list[int]:
-    ids, at = _reserve(options.database, len(arguments))
-    now, run_after = datetime.fromtimestamp(at, timezone.utc), aware(task.module_path, task.run_after)
+def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options) -> list[int]:
+    path, database = task.module_path, options.database
+    texts = [dump_arguments(path, *pair, options.max_bytes) for pair in pairs]
+    keys = [_more(task, *pair)["limit_key"] for pair in pairs] if _has_more(task) else []
+    ids, at = _reserve(database, len(pairs))
+    now, run_after = datetime.fromtimestamp(at, timezone.utc), aware(path, task.run_after)
     later = run_after is not None and run_after > now
     due = run_after if later else now - head_start(task.priority, options.patience_of(task.queue_name))
-    state = State.SCHEDULED if later else State.READY
-    before = "\t".join(map(_copied, (task.queue_name, task.module_path)))
-    after = "\t".join(map(_copied, (task.backend, task.priority, int(state), due, now, run_after)))
-    rows = [f"{job}\t{before}\t{_copied(text)}\t{after}\n" for job, text in zip(ids, arguments, strict=True)]
-    with connections[options.database].cursor() as cursor:
+    expires_at, most = None, None
+    if isinstance(task, TandemTask):
+        expires_at = now + task.expires if task.expires else None
+        most = task.limit.most if isinstance(task.limit, Limit) else None
+    state = State.SCHEDULED if later else State.READY if most is None else State.LIMITED
+    before = "\t".join(map(_copied, (task.queue_name, path)))
+    after = "\t".join(map(_copied, (task.backend, task.priority, int(state), due, now, run_after, expires_at)))
+    ends = (
+        [f"{after}\t{_copied(key)}\t{_copied(most)}\n" for key in keys] if most else [f"{after}\t\\N\t\\N\n"] * len(ids)
+    )
+    rows = [f"{job}\t{before}\t{_copied(text)}\t{end}" for job, text, end in zip(ids, texts, ends, strict=True)]
+    with connections[database].cursor() as cursor:
         with cursor.copy(_COPY) as stream:
             stream.write("".join(rows))
         if state is State.READY:
             cursor.execute(_ANNOUNCE, {"queue": task.queue_name, "due": due})
+    if most:
+        limits.admit_on_commit(database, set(keys))
     return ids
 
 

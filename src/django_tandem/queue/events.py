@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 from django_tandem.queue.job import Job, Outcome
@@ -32,6 +33,53 @@ def unwritable(outcome: Outcome, error: Exception) -> None:
 def untold(job: Job, error: Exception) -> None:
     """Whoever listens to task_finished does not hear of a failed job, because no TaskResult can be made of it."""
     logger.error("job %s (%s): its end could not be told: %s: %s", job.id, job.task, type(error).__name__, error)
+
+
+def retried(outcome: Outcome) -> None:
+    """An attempt raised, and the job begins again later."""
+    error = json.loads(outcome.history or "[{}]")[-1].get("error", {})
+    last_line = error.get("text", "").strip().rpartition("\n")[2]
+    logger.warning(
+        "job %s (%s): attempt %s raised %s; again in %.1f s",
+        outcome.job.id, outcome.job.task, outcome.job.attempt, last_line, outcome.wait_s,
+    )  # fmt: skip
+
+
+def backoff_broken(job: Job, error: Exception) -> None:
+    """The project's function that says how long to wait raised, so the job is not retried."""
+    logger.error("job %s (%s): the backoff of its Retry raised %s: %s", job.id, job.task, type(error).__name__, error)
+
+
+def failed_after_commit(job: Job, error: BaseException) -> None:
+    """An atomic job has committed, and something raised after that: a function given to on_commit, as a rule."""
+    logger.error(
+        "job %s (%s) has committed; after that: %s: %s", job.id, job.task, type(error).__name__, error, exc_info=error
+    )
+
+
+def stuck(job: Job, reason: str) -> None:
+    """An interrupted job does not end: its process is replaced once its other jobs have ended."""
+    logger.error("job %s (%s): %s, and did not stop; this worker drains and is replaced", job.id, job.task, reason)
+
+
+def expired(jobs: int) -> None:
+    """Jobs that nobody began in time have failed."""
+    logger.warning("%s job(s) expired before they began", jobs)
+
+
+def schedule_removed(name: str) -> None:
+    """The active release's code does not have this schedule any more."""
+    logger.info("schedule %s is not in this release: removed", name)
+
+
+def schedule_failed(name: str, error: Exception) -> None:
+    """A schedule's task could not be enqueued."""
+    logger.error("schedule %s: its job could not be enqueued: %s: %s", name, type(error).__name__, error)
+
+
+def schedules_unknown(error: Exception) -> None:
+    """A module of tasks does not import, so its schedules are not known, and none is fired."""
+    logger.error("no schedule fires here: a module of tasks does not import: %s: %s", type(error).__name__, error)
 
 
 def database_lost(error: Exception) -> None:

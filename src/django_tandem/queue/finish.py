@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Any
 
 import psycopg
 
-from django_tandem.queue import events
+from django_tandem.queue import events, limits
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.job import Outcome
@@ -16,13 +17,44 @@ from django_tandem.queue.run import failed
 from django_tandem.queue.statements import statement
 
 _FINISH = statement("finish", "finish")
+_RETRY = statement("finish", "retry")
 _WRITTEN = statement("finish", "written")
+
+_ID = attrgetter("job.id", "job.attempt")
 
 
 def finish(connection: Connection, owner: Owner, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Write `outcomes` in one statement. Returns those that were dropped: their lease was lost."""
+    """Write `outcomes`, all or none: one statement for the jobs that have finished, one for those that are to begin
+    again; and let begin what waited for them. Returns those that were dropped: their lease was lost."""
+    if all(outcome.is_plain for outcome in outcomes):
+        return lost(outcomes, _finish(connection, owner, outcomes))
+    unsettled = [outcome for outcome in outcomes if not outcome.is_settled]
+    finished = [outcome for outcome in unsettled if outcome.wait_s is None]
+    again = [outcome for outcome in unsettled if outcome.wait_s is not None]
+    keys = {outcome.job.limit_key for outcome in outcomes if outcome.job.limit_key is not None}
+    with connection.transaction():
+        written = _finish(connection, owner, finished) if finished else set()
+        written |= _retry(connection, owner, again) if again else set()
+        if keys:
+            limits.admit(connection, keys)
+    return lost(unsettled, written)
+
+
+def _finish(connection: Connection, owner: Owner, outcomes: Sequence[Outcome]) -> set[int]:
     cursor = connection.execute(_FINISH, _columns(owner, outcomes), binary=True)
-    return lost(outcomes, {row[0] for row in cursor.fetchall()})
+    return {row[0] for row in cursor.fetchall()}
+
+
+def _retry(connection: Connection, owner: Owner, outcomes: Sequence[Outcome]) -> set[int]:
+    in_order = sorted(outcomes, key=_ID)
+    parameters = {
+        "server": owner.server,
+        "ids": [outcome.job.id for outcome in in_order],
+        "attempts": [outcome.job.attempt for outcome in in_order],
+        "waits": [outcome.wait_s for outcome in in_order],
+        "histories": [outcome.history for outcome in in_order],
+    }
+    return {row[0] for row in connection.execute(_RETRY, parameters)}
 
 
 def finish_each(connection: Connection, owner: Owner, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -33,7 +65,7 @@ def finish_each(connection: Connection, owner: Owner, outcomes: Sequence[Outcome
             dropped += finish(connection, owner, [outcome])
         except psycopg.DataError as error:
             events.unwritable(outcome, error)
-            dropped += finish(connection, owner, [failed(outcome.job, owner, outcome.began, error)])
+            dropped += finish(connection, owner, [failed(outcome.job, owner, outcome.began, error, final=True)])
     return dropped
 
 
@@ -50,6 +82,8 @@ def already_written(connection: Connection, owner: Owner, outcomes: Sequence[Out
         "server": owner.server,
         "ids": [outcome.job.id for outcome in outcomes],
         "attempts": [outcome.job.attempt for outcome in outcomes],
+        "histories": [outcome.history for outcome in outcomes],
+        "again": [outcome.wait_s is not None for outcome in outcomes],
     }
     return {row[0] for row in connection.execute(_WRITTEN, parameters)}
 
@@ -58,8 +92,8 @@ def _columns(owner: Owner, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Arrays, one element an outcome, in rising order of (id, attempt). Texts that are all NULL are left out:
     PostgreSQL finds an element of such an array by walking over those before it."""
     now = time.monotonic()
-    in_order = sorted(outcomes, key=lambda outcome: (outcome.job.id, outcome.job.attempt))
-    jobs, states, began, ended, returned, histories = zip(*in_order, strict=True)
+    in_order = sorted(outcomes, key=_ID)
+    jobs, states, began, ended, returned, histories, *_ = zip(*in_order, strict=True)
     return {
         "server": owner.server,
         "ids": [job.id for job in jobs],

@@ -45,6 +45,7 @@ class Intake:
         self.horizons = horizons
         self.pace = Pace(threads)
         self.epoch: int | None = None
+        self.paused: frozenset[str] = frozenset()
         self.broken: Exception | None = None
         self.begun = 0  # rises with each job that begins: how a stall is seen
         self._threads = threads
@@ -85,8 +86,11 @@ class Intake:
                     self._idle -= 1
 
     def give(self, outcome: Outcome) -> None:
-        """An outcome, to be written with the next exchange."""
+        """An outcome, to be written with the next exchange. A second one of the same attempt is dropped: it comes from
+        a job that was given up and ended after all."""
         with self._work:
+            if outcome.job.id not in self._running:
+                return
             self.pace.observe(outcome.ended - outcome.began)
             self._stalled = False
             self._outcomes.append(outcome)
@@ -137,7 +141,7 @@ class Intake:
 
     @property
     def is_holding(self) -> bool:
-        """Whether there are jobs that were claimed and have not begun."""
+        """Whether jobs were claimed and have not begun."""
         return bool(self._held)
 
     def wake(self) -> None:
@@ -152,6 +156,21 @@ class Intake:
         if self._is_stale():
             self._stalled = True
             self.release_held()
+
+    def pause(self, tasks: frozenset[str]) -> None:
+        """Begin no jobs of these tasks. What is held goes back, for a queue may have been paused too."""
+        self.paused = tasks
+        self.release_held()
+        self._dry = False
+
+    def end_held(self, job_id: int) -> Job | None:
+        """Take `job_id` out of what is held, to be given an outcome without being begun; None: it is not there."""
+        with self._work:
+            job = next((job for job in self._held if job.id == job_id), None)
+            if job is not None:
+                self._held.remove(job)
+                self._running.add(job.id)
+            return job
 
     def release_held(self) -> None:
         """Give back what is held and not begun."""
@@ -210,7 +229,7 @@ class Intake:
         with self._work:
             self._work.notify_all()
 
-    # How it is done
+    # How
 
     def _room(self, idle: int) -> int:
         room = self.pace.room(len(self._held), idle)
@@ -262,7 +281,7 @@ class Intake:
     def _claim(self, connection: Connection, count: int, before: datetime = claim.EVER) -> list[Job]:
         if (epoch := self.epoch) is None or not count:
             return []
-        return claim.claim(connection, self.owner, epoch, self.horizons, count, before)
+        return claim.claim_unpaused(connection, self.owner, epoch, self.horizons, count, before, self.paused)
 
     def _hold(self, jobs: list[Job], *, by_slot: bool) -> None:
         if not jobs:

@@ -25,10 +25,15 @@ class Job(NamedTuple):
     started_at: datetime | None
     claimed_at: datetime
     history: str | None
+    expires_at: datetime | None
+    forgiven: int
+    limit_key: str | None
 
 
 class Outcome(NamedTuple):
-    """What came of a job. `began` and `ended` are monotonic seconds; `returned` and `history` are JSON texts."""
+    """What came of a job. `began` and `ended` are monotonic seconds; `returned` and `history` are JSON texts.
+    `wait_s`: the job is to begin again after so many seconds, and its state is SCHEDULED; None: it has finished.
+    `is_settled`: there is nothing to write, because it was committed with what the job did, or dropped."""
 
     job: Job
     state: State
@@ -36,6 +41,13 @@ class Outcome(NamedTuple):
     ended: float
     returned: str | None
     history: str | None
+    wait_s: float | None = None
+    is_settled: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the job has finished, is to be written, and no other waits for it."""
+        return self.wait_s is None and not self.is_settled and self.job.limit_key is None
 
     @property
     def age_s(self) -> float:

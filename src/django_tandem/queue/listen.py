@@ -8,11 +8,11 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-from psycopg import Notify
+from psycopg import Notify, sql
 
 from django_tandem.queue.connect import Connection
 
-READY, FENCE = "tandem_ready", "tandem_fence"
+READY, FENCE, CANCEL, PAUSE = CHANNELS = "tandem_ready", "tandem_fence", "tandem_cancel", "tandem_pause"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -31,15 +31,15 @@ class Ear:
         """Listen on `connection` from now on."""
         # What arrives while a statement runs on it is read with the statement's answer, and told to this handler only.
         connection.add_notify_handler(self._heard.append)
-        connection.execute("LISTEN tandem_ready")
-        connection.execute("LISTEN tandem_fence")
+        for channel in CHANNELS:
+            connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         self.connection = connection
 
-    def wait(self, seconds: float) -> tuple[list[tuple[str, datetime]], bool]:
+    def wait(self, seconds: float) -> tuple[list[tuple[str, datetime]], set[str]]:
         """Wait until something is said, a wake-up, or for `seconds`.
 
-        Returns what became ready as (queue, earliest due), and whether the fence moved. Raises psycopg.OperationalError
-        when the connection is broken.
+        Returns what became ready as (queue, earliest due), and which of the other channels said something. Raises
+        psycopg.OperationalError when the connection is broken.
         """
         pgconn = self.connection.pgconn
         readable, _, _ = select.select([pgconn.socket, self.wake_read], [], [], 0 if self._heard else seconds)
@@ -54,7 +54,7 @@ class Ear:
         ready: dict[str, datetime] = {}
         for queue, due in (parse(payload) for channel, payload in heard if channel == READY):
             ready[queue] = min(due, ready.get(queue, due))
-        return list(ready.items()), any(channel == FENCE for channel, _ in heard)
+        return list(ready.items()), {channel for channel, _ in heard} - {READY}
 
     def pause(self, seconds: float) -> None:
         """Wait for a wake-up or for `seconds`, without the database."""

@@ -58,6 +58,8 @@ class JobFields(models.Model):
     run_after = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     history = models.TextField(null=True)
+    limit_key = models.TextField(null=True)
+    limit_most = models.SmallIntegerField(null=True)
 
     class Meta:
         abstract = True
@@ -71,6 +73,11 @@ class Job(JobFields):
 
     id = models.BigAutoField(primary_key=True)
     due = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    cancelled_by = models.TextField(null=True)
+    forgiven = models.SmallIntegerField(default=0)
+    unique_key = models.TextField(null=True)
+    replace_key = models.TextField(null=True)
     claimed_at = models.DateTimeField(null=True)
 
     class Meta:

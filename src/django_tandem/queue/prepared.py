@@ -25,7 +25,7 @@ def execute(database: str, statement: bytes, parameters: Mapping[str, Any]) -> t
     if wrapper.queries_logged or wrapper.execute_wrappers:
         with wrapper.cursor() as cursor:
             cursor.execute(statement, parameters)
-            return tuple(cursor.fetchone())
+            return tuple(cursor.fetchone() or ())
     wrapper.validate_thread_sharing()
     wrapper.close_if_health_check_failed()
     wrapper.ensure_connection()

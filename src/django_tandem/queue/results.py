@@ -93,8 +93,8 @@ def as_task_result(row: Row, alias: str) -> TaskResult[Any]:
 
 
 def _last_began(row: Row) -> datetime | None:
-    past = row.past_attempts
-    return for_django(parse_datetime(past[-1]["began"])) if past else None
+    began = [past["began"] for past in row.past_attempts if past["began"]]
+    return for_django(parse_datetime(began[-1])) if began else None
 
 
 def _with(task: Task[..., Any], **changes: Any) -> Task[..., Any]:
@@ -128,8 +128,9 @@ def errors_of(row: Row) -> list[TaskError]:
 
 
 def workers_of(row: Row) -> list[str]:
-    """One worker an attempt, "server-process", oldest first; its length is the number of attempts."""
-    workers = [past["worker"] for past in row.past_attempts]
+    """One worker an attempt, "server-process", oldest first; its length is the number of attempts. What ended a job
+    that no worker had begun is an error and no attempt."""
+    workers = [past["worker"] for past in row.past_attempts if past["worker"]]
     current = f"{row.server}-{row.worker}"
     if row.server is not None and row.state is not State.FAILED:
         workers.append(current)

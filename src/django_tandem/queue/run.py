@@ -5,83 +5,121 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 import time
-from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from traceback import format_exception
 from typing import Any, NamedTuple
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import close_old_connections, connections
 
-from django_tandem.queue import events, results
+from django_tandem.errors import Cancelled, Expired, TimedOut
+from django_tandem.queue import atomic, events, results
 from django_tandem.queue.arguments import dump_return, load_arguments
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.hearing import is_heard
+from django_tandem.queue.interrupt import Interrupts
 from django_tandem.queue.job import Job, Outcome
+from django_tandem.queue.retry import Retry
 from django_tandem.queue.states import State
+from django_tandem.queue.task import TandemTask
 from django_tandem.queue.tasks_api import Task, TaskContext, TaskResult, task_finished, task_started
 from django_tandem.queue.times import for_django
 
 
 class Known(NamedTuple):
-    """What running a task needs, looked up once a process."""
+    """What running a task needs, looked up once a process. A plain Task has neither timeout nor retry."""
 
     task: Task[..., Any]
     is_coroutine: bool
+    timeout: float | None
+    retry: Retry | None
+    atomic: bool
 
 
 @cache
 def known(path: str) -> Known:
     """The task at `path`. Raises ImportError when this release does not have it."""
     task = results.find_task(path)
-    return Known(task, asyncio.iscoroutinefunction(task.func))
+    is_coroutine = asyncio.iscoroutinefunction(task.func)
+    if isinstance(task, TandemTask):
+        return Known(task, is_coroutine, task.timeout, task.retry, task.atomic)
+    return Known(task, is_coroutine, None, None, atomic=False)
 
 
-def run(job: Job, owner: Owner) -> Outcome:
+def run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
     """Run `job` in this thread, with Django's connections closed when broken or old, as in a request."""
     close_old_connections()
     telling = _Telling(job, owner)
     began = time.monotonic()
     try:
+        _refuse_expired(job)
         telling.started()
         args, kwargs = telling.arguments()
-        function = telling.known.task.func
-        returned = async_to_sync(function)(*args, **kwargs) if telling.known.is_coroutine else function(*args, **kwargs)
-        outcome = Outcome(job, State.SUCCESSFUL, began, time.monotonic(), dump_return(returned), job.history)
-        telling.finished(outcome)
+        task, is_coroutine, timeout, _, is_atomic = telling.known
+        call = partial(task.func, *args, **kwargs)
+        if is_atomic:
+            outcome = interrupts.call(job, timeout, lambda: atomic.run(job, owner, began, call))
+        else:
+            # A coroutine function for which no coroutine slot was free.
+            within = async_to_sync(interrupts.acall) if is_coroutine else interrupts.call
+            returned = within(job, timeout, call)
+            outcome = Outcome(job, State.SUCCESSFUL, began, time.monotonic(), dump_return(returned), job.history)
+        telling.finished_anyhow(outcome) if is_atomic else telling.finished(outcome)
+    except atomic.LeaseLost:
+        outcome = Outcome(job, State.FAILED, began, time.monotonic(), None, job.history, is_settled=True)
+        events.lease_lost(outcome)
     except BaseException as error:  # noqa: BLE001 - a task may raise anything, SystemExit too; the job tells, the worker lives
         outcome = failed(job, owner, began, error)
-        telling.failed(outcome)
+        telling.finished_anyhow(outcome)
+        if isinstance(error, (TimedOut, Cancelled)):
+            close_connections()  # whatever was on its way to end a query must not meet the next job's
     close_old_connections()
     return outcome
 
 
-async def arun(job: Job, owner: Owner) -> Outcome:
+async def arun(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
     """Run `job`, a coroutine function, in this event loop. What it calls through sync_to_async has a thread of its own,
     so that its database connections are not another job's."""
     telling = _Telling(job, owner)
     began = time.monotonic()
     async with ThreadSensitiveContext() as context:
         try:
+            _refuse_expired(job)
             telling.started()
             args, kwargs = telling.arguments()
-            awaitable: Awaitable[Any] = telling.known.task.func(*args, **kwargs)
-            returned = await awaitable
+            call = partial(telling.known.task.func, *args, **kwargs)
+            returned = await interrupts.acall(job, telling.known.timeout, call)
             outcome = Outcome(job, State.SUCCESSFUL, began, time.monotonic(), dump_return(returned), job.history)
             telling.finished(outcome)
         except BaseException as error:  # noqa: BLE001 - as in run
             outcome = failed(job, owner, began, error)
-            telling.failed(outcome)
+            telling.finished_anyhow(outcome)
         if context in SyncToAsync.context_to_thread_executor:
             await sync_to_async(connections.close_all)()
     return outcome
 
 
-def failed(job: Job, owner: Owner, began: float, error: BaseException) -> Outcome:
-    """The outcome of a job that raised: its history is that of the job with this attempt added."""
+def cut_off(job: Job, owner: Owner, began: float, error: BaseException) -> Outcome:
+    """The outcome of a job that is over here though its function has not returned: it was interrupted and does not end,
+    or it was cancelled before it began."""
+    outcome = failed(job, owner, began, error)
+    _Telling(job, owner).finished_anyhow(outcome)
+    return outcome
+
+
+def _refuse_expired(job: Job) -> None:
+    """By the database's clock, which wrote both times."""
+    if job.expires_at is not None and job.expires_at <= job.claimed_at:
+        raise Expired(f"it was to begin before {job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def failed(job: Job, owner: Owner, began: float, error: BaseException, *, final: bool = False) -> Outcome:
+    """The outcome of a job that raised: its history is that of the job with this attempt added. It begins again where
+    its task's Retry says so, unless it is `final`."""
     ended = time.monotonic()
     past = json.loads(job.history) if job.history else []
     past.append(
@@ -95,7 +133,21 @@ def failed(job: Job, owner: Owner, began: float, error: BaseException) -> Outcom
             },
         }
     )
-    return Outcome(job, State.FAILED, began, ended, None, json.dumps(past))
+    wait_s = None if final or isinstance(error, (Expired, Cancelled)) else _wait_s(job, error)
+    state = State.FAILED if wait_s is None else State.SCHEDULED
+    return Outcome(job, state, began, ended, None, json.dumps(past), wait_s)
+
+
+def _wait_s(job: Job, error: BaseException) -> float | None:
+    """How long the job is to wait before it begins again; None: it does not."""
+    retry = known(job.task).retry
+    if retry is None:
+        return None
+    try:
+        return retry.wait_s(error, job.attempt - job.forgiven, random.random())  # noqa: S311 - spreads load, keeps no secret
+    except Exception as broken:  # noqa: BLE001 - the project's own backoff function
+        events.backoff_broken(job, broken)
+        return None
 
 
 class _Telling:
@@ -129,8 +181,12 @@ class _Telling:
                 object.__setattr__(self._result, name, getattr(result, name))
         task_finished.send_robust(type(self.known.task.get_backend()), task_result=self._result or result)
 
-    def failed(self, outcome: Outcome) -> None:
-        """As finished; that it cannot be told is not the end of the thread that ran the job."""
+    def finished_anyhow(self, outcome: Outcome) -> None:
+        """As finished; that it cannot be told is not the end of the thread that ran the job. Of a job that is to begin
+        again the operator hears, and nobody else: it has not finished."""
+        if outcome.wait_s is not None:
+            events.retried(outcome)
+            return
         try:
             self.finished(outcome)
         except Exception as error:  # noqa: BLE001 - the outcome is there, whatever this is

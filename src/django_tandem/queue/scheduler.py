@@ -1,4 +1,5 @@
-"""The scheduler: a loop that makes scheduled jobs ready when their time comes, and keeps partitions ahead of time."""
+"""The scheduler: a loop that makes scheduled jobs ready when their time comes, sees to those that nobody else sees to,
+and keeps partitions ahead of time."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from datetime import date, datetime, timedelta, timezone
 
 from psycopg import sql
 
+from django_tandem.queue import events, limits
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.loop import repeat
 from django_tandem.queue.options import queue_options
@@ -17,8 +19,10 @@ from django_tandem.queue.statements import statement
 # A job starts at most this much after its time.
 LOOK_S = 0.2
 
+SWEEP_EVERY_S = 1.0
+
 # In one statement, so that a million jobs that fall due at once do not make one long transaction.
-PROMOTE_BATCH = 1000
+BATCH = 1000
 
 PARTITION_DAYS_AHEAD = 7
 PARTITIONS_EVERY_S = 3600.0
@@ -42,12 +46,20 @@ _NEW_PARTITION = (
 
 def run(alias: str, stop: threading.Event) -> None:
     """Look five times a second, until `stop` is set."""
-    next_partitions = 0.0
+    next_sweep = next_partitions = 0.0
+    swept_to = ""
 
     def turn(connection: Connection) -> None:
-        nonlocal next_partitions
-        while promote(connection) >= PROMOTE_BATCH and not stop.is_set():
+        nonlocal next_sweep, next_partitions, swept_to
+        while promote(connection) >= BATCH and not stop.is_set():
             pass
+        swept_to = limits.sweep(connection, swept_to)
+        if time.monotonic() >= next_sweep:
+            next_sweep = time.monotonic() + SWEEP_EVERY_S
+            end_cancelled(connection)
+            unpark(connection)
+            while expire(connection) >= BATCH and not stop.is_set():
+                pass
         if time.monotonic() >= next_partitions:
             next_partitions = time.monotonic() + PARTITIONS_AGAIN_S
             make_partitions(connection)
@@ -57,7 +69,7 @@ def run(alias: str, stop: threading.Event) -> None:
 
 
 def promote(connection: Connection) -> int:
-    """Make ready what is due, at most PROMOTE_BATCH jobs; returns how many."""
+    """Make ready what is due, at most BATCH jobs; returns how many."""
     patience = queue_options().patience
     rows = connection.execute(
         statement("schedule", "promote"),
@@ -65,10 +77,30 @@ def promote(connection: Connection) -> int:
             "queues": list(patience),
             "patiences": list(patience.values()),
             "patience": DEFAULT_PATIENCE,
-            "count": PROMOTE_BATCH,
+            "count": BATCH,
         },
     ).fetchall()
     return sum(jobs for _, jobs, _ in rows)
+
+
+def expire(connection: Connection) -> int:
+    """End the jobs that nobody began in time, at most BATCH; returns how many."""
+    ended = len(connection.execute(statement("schedule", "expire"), {"count": BATCH}).fetchall())
+    if ended:
+        events.expired(ended)
+    return ended
+
+
+def end_cancelled(connection: Connection) -> None:
+    """End the jobs that were cancelled while they ran, and whose worker died before it heard of it."""
+    for ids, by in connection.execute(statement("control", "cancelled_and_waiting")).fetchall():
+        every = {"queue": None, "task": None, "state": None, "count": len(ids)}
+        connection.execute(statement("control", "cancel_waiting"), {**every, "ids": ids, "by": by})
+
+
+def unpark(connection: Connection) -> None:
+    """Make ready at most BATCH jobs that a worker parked after their task had been resumed."""
+    connection.execute(statement("pause", "unpark"), {"count": BATCH})
 
 
 def make_partitions(connection: Connection) -> list[str]:

@@ -15,6 +15,8 @@ class State(IntEnum):
     RUNNING = 2
     SUCCESSFUL = 3
     FAILED = 4
+    LIMITED = 5
+    PAUSED = 6
 
 
 # By value: Django's stubs take the members of a Choices class for tuples.
@@ -24,4 +26,6 @@ PUBLIC_STATUS = {
     State.RUNNING: TaskResultStatus("RUNNING"),
     State.SUCCESSFUL: TaskResultStatus("SUCCESSFUL"),
     State.FAILED: TaskResultStatus("FAILED"),
+    State.LIMITED: TaskResultStatus("READY"),
+    State.PAUSED: TaskResultStatus("READY"),
 }

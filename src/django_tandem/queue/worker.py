@@ -11,17 +11,18 @@ from functools import partial
 
 import psycopg
 
-from django_tandem.errors import DatabaseUnreachable
+from django_tandem.errors import Cancelled, DatabaseUnreachable, TimedOut
 from django_tandem.processes.board import BoardRow
-from django_tandem.queue import events, fence
+from django_tandem.queue import claim, events, fence
 from django_tandem.queue.claim import Horizons, Owner
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.queue.coroutines import CoroutineSlots
 from django_tandem.queue.intake import STALE_S, Intake
+from django_tandem.queue.interrupt import Guard, Interrupts
 from django_tandem.queue.job import Outcome
-from django_tandem.queue.listen import Ear
+from django_tandem.queue.listen import CANCEL, FENCE, PAUSE, Ear
 from django_tandem.queue.loop import or_end_process
-from django_tandem.queue.run import close_connections, known, run
+from django_tandem.queue.run import close_connections, cut_off, known, run
 
 # How often to look for what no announcement told: a fence that moved, a job whose notice was lost.
 POLL_S = 1.0
@@ -65,7 +66,10 @@ class Worker:
         self.owner = Owner(options.server, os.getpid())
         self.ear = Ear(self._connect_quick())
         self.intake = Intake(self._connect(), self.owner, Horizons(options.queues), options.threads)
-        self.coroutines = CoroutineSlots(options.coroutines, options.threads, self.owner, row, self._coroutine_done)
+        self.interrupts = Interrupts(self._stuck)
+        self.coroutines = CoroutineSlots(
+            options.coroutines, options.threads, self.owner, row, self.interrupts, self._coroutine_done
+        )
         self._slots = [
             threading.Thread(
                 target=or_end_process, args=(partial(self._slot, number),), name=f"tandem-slot-{number}", daemon=True
@@ -93,8 +97,9 @@ class Worker:
         self.ear.wake()
 
     def start(self) -> None:
-        """Read the fence, then let the slots go."""
+        """Read what binds all workers, then let the slots go."""
         self._read_fence()
+        self._read_pauses()
         for slot in self._slots:
             slot.start()
 
@@ -112,9 +117,13 @@ class Worker:
 
     def _turn(self, begun: int) -> int:
         seconds = TICK_S if self.intake.is_waiting else STALE_S if self.intake.is_holding else POLL_S
-        ready, fence_moved = self.ear.wait(seconds)
-        if fence_moved:
+        ready, told = self.ear.wait(seconds)
+        if FENCE in told:
             self._read_fence()
+        if PAUSE in told:
+            self._read_pauses(changed=True)
+        if CANCEL in told:
+            self._read_cancelled()
         if ready := [(queue, due) for queue, due in ready if queue in self.options.queues]:
             self.intake.hear(self.ear.connection, ready)
         if self.intake.is_waiting:
@@ -149,13 +158,20 @@ class Worker:
             if is_coroutine and self.coroutines.begin(job):
                 continue
             self.row.begin(number, job.id)
-            self.intake.give(run(job, self.owner))
+            self.intake.give(run(job, self.owner, self.interrupts))
             self.row.end(number)
         close_connections()
 
     def _coroutine_done(self, outcome: Outcome) -> None:
         self.intake.give(outcome)
         self.ear.wake()
+
+    def _stuck(self, guard: Guard) -> None:
+        """A job ignores that it was interrupted. Its outcome is written; its slot is lost, and so the process ends when
+        its other jobs have ended."""
+        events.stuck(guard.job, str(guard.error))
+        self.intake.give(cut_off(guard.job, self.owner, guard.began, guard.error or TimedOut()))
+        self.stop()
 
     def _read_fence(self) -> None:
         """Claim while the fence names this release, and not otherwise."""
@@ -171,9 +187,23 @@ class Worker:
         if epoch is None:
             self.intake.release_held()
 
+    def _read_pauses(self, *, changed: bool = False) -> None:
+        tasks = claim.paused_tasks(self.ear.connection)
+        if changed or tasks != self.intake.paused:
+            self.intake.pause(tasks)
+
+    def _read_cancelled(self) -> None:
+        """Interrupt what somebody wants to end. What is held and was not begun ends too."""
+        for job_id, by in claim.cancelled(self.ear.connection, self.owner).items():
+            error = Cancelled(f"cancelled by {by}")
+            if not self.interrupts.interrupt(job_id, error) and (job := self.intake.end_held(job_id)):
+                self.intake.give(cut_off(job, self.owner, time.monotonic(), error))
+
     def _poll(self) -> None:
         if time.monotonic() - self._polled_at >= POLL_S:
             self._read_fence()
+            self._read_pauses()
+            self._read_cancelled()
             self._polled_at = time.monotonic()
             self.intake.hear(self.ear.connection, [])
 

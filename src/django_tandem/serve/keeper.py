@@ -22,7 +22,7 @@ import psycopg
 from django_tandem.errors import NotMigrated, TandemError
 from django_tandem.processes.child import ChildSpec
 from django_tandem.processes.signals import Signals
-from django_tandem.queue import events, fence, lease, rescuer, scheduler
+from django_tandem.queue import events, fence, firing, lease, rescuer, scheduler
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.serve import standing
 from django_tandem.serve.health import Health, HealthServer
@@ -145,6 +145,7 @@ class Keeper:
         if self.options.loops:
             self._thread(lambda: rescuer.run(alias, self._stop))
             self._thread(lambda: scheduler.run(alias, self._stop))
+            self._thread(lambda: firing.run(self.options.identity.release, self._stop))
 
     def _thread(self, target: Callable[[], object]) -> None:
         def run_or_leave() -> None:

@@ -111,6 +111,11 @@ def test_list_as_a_table(tandem, four_jobs):
     assert [line[6:-1] for line in lines] == [[], [], ["ms"], ["ms"]]
 
 
+def test_list_cuts_nothing_where_the_terminal_is_narrow(tandem, four_jobs, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "…" not in tandem("tasks", "list").stdout
+
+
 def test_list_says_that_there_are_none(tandem, database):
     assert tandem("tasks", "list").stdout == "no jobs\n"
     assert tandem("tasks", "list", "--state", "failed").stdout == "no failed jobs\n"

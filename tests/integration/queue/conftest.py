@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from django_tandem.queue import claim, fence, finish, lease, run, scheduler
 from django_tandem.queue.claim import Horizons, Owner
 from django_tandem.queue.connect import connect
+from django_tandem.queue.interrupt import Interrupts
 from django_tandem.queue.states import State
 from tests.integration.queue import tasks
 from tests.waiting import until
@@ -38,7 +39,7 @@ def database(transactional_db):
         scheduler.make_partitions(connection)
         fence.activate(connection, RELEASE)
         yield connection
-        for table in ("tandem_job", "tandem_result", "tandem_server", "auth_group"):
+        for table in ("tandem_job", "tandem_result", "tandem_server", "tandem_pause", "auth_group"):
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         connection.execute("UPDATE tandem_fence SET release = NULL, epoch = 0")
 
@@ -78,6 +79,7 @@ class Hand(NamedTuple):
 
     connection: object
     owner: Owner
+    interrupts: Interrupts
 
     def claim(self, count=1, queues=("default",), horizons=None):
         epoch = fence.read(self.connection).epoch
@@ -85,7 +87,7 @@ class Hand(NamedTuple):
 
     def finish(self, *claimed):
         """Run what was claimed, and write the outcomes; returns them."""
-        outcomes = [run.run(job, self.owner) for job in claimed]
+        outcomes = [run.run(job, self.owner, self.interrupts) for job in claimed]
         assert finish.finish(self.connection, self.owner, outcomes) == []
         return outcomes
 
@@ -98,12 +100,12 @@ class Hand(NamedTuple):
 
 @pytest.fixture
 def hand(database, server):
-    return Hand(database, Owner(server, os.getpid()))
+    return Hand(database, Owner(server, os.getpid()), Interrupts(pytest.fail))
 
 
 @pytest.fixture
 def other_hand(others, other_server):
-    return Hand(others(), Owner(other_server, os.getpid()))
+    return Hand(others(), Owner(other_server, os.getpid()), Interrupts(pytest.fail))
 
 
 @pytest.fixture

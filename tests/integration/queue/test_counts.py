@@ -23,8 +23,10 @@ def test_jobs_are_counted_by_queue_and_state(hand):
     hand.work(queues=["done"])
     hand.claim(queues=["b"])
     a, b = counts.queues(hand.connection)
-    assert a == QueueCount("a", ready=0, scheduled=2, running=0, oldest_ready_s=None)
-    assert b._replace(oldest_ready_s=None) == QueueCount("b", ready=2, scheduled=0, running=1, oldest_ready_s=None)
+    assert a == QueueCount("a", ready=0, scheduled=2, running=0, paused=0, oldest_ready_s=None)
+    assert b._replace(oldest_ready_s=None) == QueueCount(
+        "b", ready=2, scheduled=0, running=1, paused=0, oldest_ready_s=None
+    )
     assert 0 <= b.oldest_ready_s < 60
 
 

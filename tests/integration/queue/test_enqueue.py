@@ -268,7 +268,7 @@ def test_arguments_arrive_as_they_were_given(hand, pairs):
     claimed = hand.claim(count=2 * len(pairs))
     assert [str(job.id) for job in claimed] == ids
     for job, (args, kwargs) in zip(claimed, 2 * pairs, strict=True):
-        assert load_arguments(run.run(job, hand.owner).returned) == (args, kwargs)
+        assert load_arguments(run.run(job, hand.owner, hand.interrupts).returned) == (args, kwargs)
 
 
 @pytest.mark.parametrize("queue", ["with space", "tab\there", "\\N", "línea\nnueva", "\u2028"])

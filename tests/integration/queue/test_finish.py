@@ -35,7 +35,7 @@ def ran(hand):
     def ran(count=1):
         for number in range(count):
             shared.add.enqueue(number, b=1)
-        return [run(job, hand.owner) for job in hand.claim(count)]
+        return [run(job, hand.owner, hand.interrupts) for job in hand.claim(count)]
 
     return ran
 
@@ -44,7 +44,7 @@ def test_a_finished_job_is_a_result_in_the_partition_of_its_day(hand, jobs, rows
     tasks.special.using(run_after=datetime.now(timezone.utc) - timedelta(hours=1)).enqueue()
     (job,) = hand.claim(queues=["special"])
     (before,) = jobs()
-    outcome = run(job, hand.owner)
+    outcome = run(job, hand.owner, hand.interrupts)
     assert finish.finish(hand.connection, hand.owner, [outcome]) == []
     assert jobs() == []
     (result,) = rows("SELECT tableoid::regclass::text AS partition, * FROM tandem_result")
@@ -157,7 +157,7 @@ def test_jobs_are_found_by_their_ids_whatever_the_statistics_say(hand, database,
     if known == "truncated":
         database.execute("TRUNCATE tandem_job")
     shared.nothing.enqueue()
-    (outcome,) = [run(job, hand.owner) for job in hand.claim()]
+    (outcome,) = [run(job, hand.owner, hand.interrupts) for job in hand.claim()]
     plan = database.execute(
         b"EXPLAIN " + finish._FINISH, finish._columns(hand.owner, [outcome]), prepare=True, binary=False
     ).fetchall()
@@ -169,7 +169,7 @@ def test_jobs_are_found_by_their_ids_whatever_the_statistics_say(hand, database,
 
 def test_outcomes_are_written_each_with_its_own_values_in_whatever_order_they_come(hand, results):
     ids = [shared.add.enqueue(number, b=100).id for number in range(20)] + [shared.fail.enqueue("x").id]
-    outcomes = [run(job, hand.owner) for job in hand.claim(30)]
+    outcomes = [run(job, hand.owner, hand.interrupts) for job in hand.claim(30)]
     random.shuffle(outcomes)
     assert finish.finish(hand.connection, hand.owner, outcomes) == []
     found = {str(row["id"]): row for row in results()}

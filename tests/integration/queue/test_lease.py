@@ -58,7 +58,7 @@ def test_of_a_dead_worker_what_had_begun_counts_and_what_had_not_does_not(hand, 
 
 
 def test_what_other_workers_hold_stays_with_them(hand, other_hand, claimed, jobs):
-    sibling = Hand(hand.connection, Owner(hand.owner.server, 1))
+    sibling = Hand(hand.connection, Owner(hand.owner.server, 1), hand.interrupts)
     (mine,) = claimed()
     (of_sibling,) = claimed(hand=sibling)
     (of_other,) = claimed(hand=other_hand)
@@ -100,7 +100,7 @@ def test_what_had_not_begun_is_never_given_up(hand, claimed, jobs):
 
 def test_a_server_that_retires_gives_back_all_that_its_workers_held(hand, other_hand, claimed, jobs, rows):
     (mine,) = claimed()
-    (of_sibling,) = claimed(hand=Hand(hand.connection, Owner(hand.owner.server, 1)))
+    (of_sibling,) = claimed(hand=Hand(hand.connection, Owner(hand.owner.server, 1), hand.interrupts))
     (of_other,) = claimed(hand=other_hand)
     assert lease.retire(hand.connection, hand.owner.server) == 2
     assert states(jobs) == {mine.id: ("READY", 1), of_sibling.id: ("READY", 1), of_other.id: ("RUNNING", 1)}

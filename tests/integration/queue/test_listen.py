@@ -10,12 +10,12 @@ import pytest
 from django.db import transaction
 
 from django_tandem.queue import claim, fence, lease
-from django_tandem.queue.listen import Ear
+from django_tandem.queue.listen import FENCE, Ear
 from django_tandem.queue.tasks_api import task_backends
 from tests import jobs as shared
 from tests.waiting import until
 
-NOTHING = ([], False)
+NOTHING = ([], set())
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def ear(others):
 def test_an_enqueued_job_is_announced_with_its_queue_and_due(ear, jobs):
     shared.nothing.using(queue_name="a queue", priority=5).enqueue()
     heard = ear.wait(5)
-    assert heard == ([("a queue", jobs()[0]["due"])], False)
+    assert heard == ([("a queue", jobs()[0]["due"])], set())
     assert ear.wait(0) == NOTHING
 
 
@@ -71,7 +71,7 @@ def test_the_due_of_a_strict_queue_is_heard_to_the_microsecond(ear, jobs, settin
     }
     for priority in (100, 99, 98, -98, -99, -100):
         shared.nothing.using(queue_name="urgent", priority=priority).enqueue()
-        assert ear.wait(5) == ([("urgent", jobs()[-1]["due"])], False)
+        assert ear.wait(5) == ([("urgent", jobs()[-1]["due"])], set())
 
 
 def test_what_is_announced_while_a_statement_runs_is_heard_after_it(ear, others):
@@ -84,7 +84,7 @@ def test_what_is_announced_while_a_statement_runs_is_heard_after_it(ear, others)
     timer.start()
     ear.connection.execute("SELECT pg_sleep(0.4)")
     timer.join()
-    assert ear.wait(5) == ([("default", datetime(2023, 11, 14, 22, 13, 20, 500000, tzinfo=timezone.utc))], True)
+    assert ear.wait(5) == ([("default", datetime(2023, 11, 14, 22, 13, 20, 500000, tzinfo=timezone.utc))], {FENCE})
     assert ear.wait(0) == NOTHING
 
 
@@ -98,13 +98,13 @@ def test_a_job_that_comes_back_is_announced(ear, hand, jobs, way):
         "strays": lambda: claim.return_strays(hand.connection, hand.owner, []),
         "put_back": lambda: lease.put_back(hand.connection, *hand.owner, begun=[job.id]),
     }[way]()
-    assert ear.wait(5) == ([("default", job.due)], False)
+    assert ear.wait(5) == ([("default", job.due)], set())
     assert jobs()[0]["due"] == job.due
 
 
 def test_a_fence_that_moves_is_heard(ear, database):
     fence.activate(database, "next")
-    assert ear.wait(5) == ([], True)
+    assert ear.wait(5) == ([], {FENCE})
     fence.activate(database, "next")  # it does not move
     assert ear.wait(0.1) == NOTHING
 

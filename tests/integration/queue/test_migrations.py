@@ -14,7 +14,16 @@ from django_tandem.queue.models import Fence as FenceModel
 from django_tandem.queue.models import Job, Result, Server
 from tests import jobs as shared
 
-TABLES = {"tandem_fence", "tandem_job", "tandem_result", "tandem_result_rest", "tandem_server"}
+TABLES = {
+    "tandem_fence",
+    "tandem_firing",
+    "tandem_job",
+    "tandem_pause",
+    "tandem_result",
+    "tandem_result_rest",
+    "tandem_schedule",
+    "tandem_server",
+}
 BACKEND = "django_tandem.queue.backend.TandemBackend"
 
 

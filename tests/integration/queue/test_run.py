@@ -53,7 +53,11 @@ def do(hand):
     def do(task, *args, loop=False, **kwargs):
         result = task.enqueue(*args, **kwargs)
         (job,) = hand.claim(queues=(task.queue_name,))
-        outcome = asyncio.run(running.arun(job, hand.owner)) if loop else running.run(job, hand.owner)
+        outcome = (
+            asyncio.run(running.arun(job, hand.owner, hand.interrupts))
+            if loop
+            else running.run(job, hand.owner, hand.interrupts)
+        )
         return outcome, result
 
     return do
@@ -79,7 +83,7 @@ def test_the_context_of_a_later_attempt_knows_the_earlier_ones(hand, do):
         "UPDATE tandem_job SET state = 1, history = %s", [running.failed(job, hand.owner, 0, ValueError("x")).history]
     )
     (job,) = hand.claim()
-    assert (job.attempt, running.run(job, hand.owner).returned) == (2, f'["again",2,"{result.id}"]')
+    assert (job.attempt, running.run(job, hand.owner, hand.interrupts).returned) == (2, f'["again",2,"{result.id}"]')
 
 
 @pytest.mark.parametrize("loop", [False, True])
@@ -157,7 +161,11 @@ def test_a_job_of_which_nothing_can_be_told_still_has_an_outcome(hand, caplog, l
     hand.connection.execute("UPDATE tandem_job SET arguments = %s", [f"[[{'[' * 3000}{']' * 3000}],{{}}]"])
     (job,) = hand.claim()
     with listening(task_started, task_finished) as told:
-        outcome = asyncio.run(running.arun(job, hand.owner)) if loop else running.run(job, hand.owner)
+        outcome = (
+            asyncio.run(running.arun(job, hand.owner, hand.interrupts))
+            if loop
+            else running.run(job, hand.owner, hand.interrupts)
+        )
     assert outcome.state is State.FAILED
     assert "RecursionError" in outcome.history
     assert told == []
@@ -214,10 +222,10 @@ def test_a_connection_that_broke_under_a_job_is_replaced_for_the_next(hand, data
     for name in ("first", "lost", "second"):
         shared.make_group.enqueue(name)
     first, lost, second = hand.claim(3)
-    assert running.run(first, hand.owner).state is State.SUCCESSFUL
+    assert running.run(first, hand.owner, hand.interrupts).state is State.SUCCESSFUL
     database.execute("SELECT pg_terminate_backend(%s::integer)", [django_connection.connection.info.backend_pid])
-    assert "OperationalError" in running.run(lost, hand.owner).history
-    assert running.run(second, hand.owner).state is State.SUCCESSFUL
+    assert "OperationalError" in running.run(lost, hand.owner, hand.interrupts).history
+    assert running.run(second, hand.owner, hand.interrupts).state is State.SUCCESSFUL
     assert list(Group.objects.order_by("name").values_list("name", flat=True)) == ["first", "second"]
 
 
@@ -244,7 +252,7 @@ def test_a_coroutine_in_the_loop_leaves_no_connection_behind(do, rows):
 
 
 def test_a_task_is_looked_up_by_its_path_and_its_kind_is_known(database):
-    assert running.known("tests.jobs.add") == (shared.add, False)
+    assert running.known("tests.jobs.add") == (shared.add, False, None, None, False)
     assert running.known("tests.jobs.asleep").is_coroutine
     for path, why in [
         ("tests.jobs.gone", 'does not define a "gone"'),

@@ -94,7 +94,7 @@ def test_its_due_counts_from_its_time_and_by_the_patience_of_its_queue(database,
 
 
 def test_what_falls_due_at_once_is_promoted_in_parts_the_earliest_first(database, jobs, monkeypatch):
-    monkeypatch.setattr(scheduler, "PROMOTE_BATCH", 2)
+    monkeypatch.setattr(scheduler, "BATCH", 2)
     for hours in (3, 1, 2):
         shared.nothing.using(run_after=now() + hours * HOUR).enqueue()
     database.execute("UPDATE tandem_job SET due = due - interval '1 day'")

@@ -17,6 +17,8 @@ def test_django_sees_four_statuses():
         "RUNNING": "RUNNING",
         "SUCCESSFUL": "SUCCESSFUL",
         "FAILED": "FAILED",
+        "LIMITED": "READY",
+        "PAUSED": "READY",
     }
     assert set(PUBLIC_STATUS) == set(State)
     assert set(PUBLIC_STATUS.values()) == set(TaskResultStatus)

@@ -2,7 +2,8 @@
 -- The earliest due of the given queues, if the fence still stands where this server last saw it.
 -- `horizons` is a lower bound on due, a queue: it keeps the scan off row versions that a long transaction holds back.
 UPDATE tandem_job
-SET state = 2, server = %(server)s, worker = %(worker)s, attempt = attempt + 1, claimed_at = statement_timestamp()
+SET state = 2, server = %(server)s, worker = %(worker)s, attempt = attempt + 1, claimed_at = statement_timestamp(),
+    replace_key = NULL
 WHERE id = ANY (ARRAY(
     SELECT job.id
     FROM unnest(%(queues)s::text[], %(horizons)s::timestamptz[]) AS wanted (queue, horizon)
@@ -14,10 +15,12 @@ WHERE id = ANY (ARRAY(
         FOR UPDATE SKIP LOCKED
     ) AS job
     WHERE (SELECT epoch FROM tandem_fence) = %(epoch)s
+        AND wanted.queue <> ALL (ARRAY(SELECT name FROM tandem_pause WHERE kind = 'queue'))
     ORDER BY job.due, job.id
     LIMIT %(count)s
 ))
-RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history;
+RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history,
+    expires_at, forgiven, limit_key;
 
 -- name: release
 -- Claimed but not begun: back as it was, the attempt not counted.

@@ -8,17 +8,51 @@ VALUES (
 RETURNING id, extract(epoch FROM enqueued_at)::float8, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due));
 
 -- name: enqueue_as
--- One job with an id that was reserved, or a time before which it waits outside the ready index.
-INSERT INTO tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after)
+-- One job with more: an id that was reserved, a time before which it waits outside the ready index, one after which it
+-- does not begin any more, a key. No row: an unfinished job has its unique key.
+INSERT INTO tandem_job AS first (
+    id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at,
+    unique_key, replace_key, limit_key, limit_most
+)
 VALUES (
     coalesce(%(id)s::bigint, nextval('tandem_job_id_seq')), %(queue)s, %(task)s, %(arguments)s, %(backend)s,
-    %(priority)s::smallint, CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN 0 ELSE 1 END,
+    %(priority)s::smallint,
+    CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN 0 WHEN %(limit_key)s::text IS NULL THEN 1 ELSE 5 END,
     CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN %(run_after)s::timestamptz
          ELSE statement_timestamp() - %(head_start)s::interval END,
-    statement_timestamp(), %(run_after)s::timestamptz
+    statement_timestamp(), %(run_after)s::timestamptz, statement_timestamp() + %(expires)s::interval,
+    %(unique_key)s::text, NULL, %(limit_key)s::text, %(limit_most)s::smallint
 )
+ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
 RETURNING id, extract(epoch FROM enqueued_at)::float8,
     CASE WHEN state = 1 THEN pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) END;
+
+-- name: enqueue_or_replace
+-- The same with a key that only one waiting job has: the one that has it takes all that is new, and keeps its id.
+INSERT INTO tandem_job AS first (
+    id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at,
+    unique_key, replace_key, limit_key, limit_most
+)
+VALUES (
+    coalesce(%(id)s::bigint, nextval('tandem_job_id_seq')), %(queue)s, %(task)s, %(arguments)s, %(backend)s,
+    %(priority)s::smallint,
+    CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN 0 WHEN %(limit_key)s::text IS NULL THEN 1 ELSE 5 END,
+    CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN %(run_after)s::timestamptz
+         ELSE statement_timestamp() - %(head_start)s::interval END,
+    statement_timestamp(), %(run_after)s::timestamptz, statement_timestamp() + %(expires)s::interval,
+    NULL, %(unique_key)s::text, %(limit_key)s::text, %(limit_most)s::smallint
+)
+ON CONFLICT (replace_key) WHERE replace_key IS NOT NULL DO UPDATE SET
+    queue = excluded.queue, arguments = excluded.arguments, backend = excluded.backend, priority = excluded.priority,
+    state = CASE WHEN first.state = 6 THEN 6 ELSE excluded.state END, due = excluded.due,
+    enqueued_at = excluded.enqueued_at, run_after = excluded.run_after, expires_at = excluded.expires_at,
+    limit_key = excluded.limit_key, limit_most = excluded.limit_most, forgiven = first.attempt
+RETURNING id, extract(epoch FROM enqueued_at)::float8,
+    CASE WHEN state = 1 THEN pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) END;
+
+-- name: first
+-- The unfinished job that has a unique key.
+SELECT id FROM tandem_job WHERE unique_key = %(unique_key)s::text;
 
 -- name: reserve
 -- Ids ahead of their rows, and the time by the database's clock.
@@ -26,7 +60,7 @@ SELECT array_agg(nextval('tandem_job_id_seq')), extract(epoch FROM statement_tim
 
 -- name: copy
 -- Many jobs as one stream.
-COPY tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after) FROM STDIN;
+COPY tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at, limit_key, limit_most) FROM STDIN;
 
 -- name: announce
 -- Tell the workers of a queue the earliest due that became ready.

@@ -29,7 +29,7 @@ WITH job AS (
             'error', json_build_object('class', 'django_tandem.errors.WorkerDied', 'text', %(reason)s::text)
         ) || ']'
     WHERE state = 2 AND server = %(server)s AND (%(worker)s::integer IS NULL OR worker = %(worker)s)
-        AND attempt < %(most)s
+        AND attempt - forgiven < %(most)s
     RETURNING queue, due
 ), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
 SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
@@ -39,19 +39,19 @@ SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM
 WITH gone AS (
     DELETE FROM tandem_job
     WHERE state = 2 AND server = %(server)s AND (%(worker)s::integer IS NULL OR worker = %(worker)s)
-        AND attempt >= %(most)s
+        AND attempt - forgiven >= %(most)s
     RETURNING *
 )
 INSERT INTO tandem_result (
     id, queue, task, arguments, backend, priority, state, attempt, worker, server, enqueued_at, run_after,
-    started_at, last_attempted_at, finished_at, history, return_value
+    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most
 )
 SELECT id, queue, task, arguments, backend, priority, 4, attempt, worker, server, enqueued_at, run_after,
     coalesce(started_at, claimed_at), claimed_at, statement_timestamp(),
     CASE WHEN history IS NULL THEN '[' ELSE left(history, -1) || ',' END || json_build_object(
         'worker', server || '-' || worker, 'began', claimed_at, 'ended', statement_timestamp(),
         'error', json_build_object('class', 'django_tandem.errors.WorkerDied', 'text', %(reason)s::text)
-    ) || ']', NULL
+    ) || ']', NULL, limit_key, limit_most
 FROM gone
 RETURNING id;
 

@@ -1,0 +1,157 @@
+"""Control: end jobs, have failed ones retried, pause queues and tasks. What a person may do to the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from django.db import connections
+
+from django_tandem.errors import InvalidJob
+from django_tandem.queue.options import queue_database, queue_options
+from django_tandem.queue.priority import DEFAULT_PATIENCE
+from django_tandem.queue.statements import statement
+from django_tandem.queue.states import State
+
+# In one statement, so that a million jobs do not make one long transaction.
+BATCH = 1000
+
+Kind = Literal["queue", "task"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jobs:
+    """Which jobs are meant: those for which all that is given holds. `task` is a dotted path, `error` that of the
+    exception with which a failed job ended. Without any of them every job is meant, which must be said: `every=True`.
+    Raises InvalidJob."""
+
+    ids: Sequence[int] | None = None
+    queue: str | None = None
+    task: str | None = None
+    state: State | None = None
+    error: str | None = None
+    every: bool = False
+
+    def __post_init__(self) -> None:
+        given = (self.ids, self.queue, self.task, self.state, self.error)
+        if self.every == any(value is not None for value in given):
+            raise InvalidJob("Jobs: expected ids, queue, task, state or error, or every=True for all jobs")
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            "ids": None if self.ids is None else list(self.ids),
+            "queue": self.queue,
+            "task": self.task,
+            "state": None if self.state is None else int(self.state),
+            "error": self.error,
+        }
+
+
+class Count(NamedTuple):
+    """How many jobs are unfinished, and how many have failed."""
+
+    unfinished: int
+    failed: int
+
+
+class Ended(NamedTuple):
+    """How many jobs have ended, and how many that run were asked to."""
+
+    ended: int
+    asked: int
+
+
+class Pause(NamedTuple):
+    """A queue or a task whose jobs are not begun."""
+
+    kind: Kind
+    name: str
+    at: datetime
+    by: str
+
+
+def count(jobs: Jobs) -> Count:
+    """What cancel and retry would find now."""
+    return Count(*_rows("control", "count", jobs._parameters)[0])
+
+
+def cancel(jobs: Jobs, *, by: str) -> Ended:
+    """End unfinished `jobs`: those that wait at once, those that run by an interruption. They end failed, with the
+    error Cancelled, which names who did it (`by`), and are not retried."""
+    parameters = {**jobs._parameters, "by": by}
+    ended = sum(_batches("control", "cancel_waiting", parameters))
+    asked = _rows("control", "cancel_running", parameters)
+    return Ended(ended, asked[0][0] if asked else 0)
+
+
+def retry(jobs: Jobs) -> int:
+    """Make failed `jobs` ready again, and return how many. Their ids and the errors of their attempts are kept; their
+    task's Retry counts from the start."""
+    patience = queue_options().patience
+    parameters = {
+        **jobs._parameters,
+        "queues": list(patience),
+        "patiences": list(patience.values()),
+        "patience": DEFAULT_PATIENCE,
+    }
+    if jobs.state not in (None, State.FAILED):
+        return 0
+    return sum(_batches("control", "retry", parameters, _jobs))
+
+
+def pause(kind: Kind, name: str, *, by: str) -> bool:
+    """Begin no more jobs of this queue or task; what runs goes on. False: it was paused already."""
+    _check_pause(kind, name)
+    is_new = bool(_rows("pause", "pause", {"kind": kind, "name": name, "by": by}))
+    if kind == "task":
+        for _ in _batches("pause", "park", {"task": name}):
+            pass
+    return is_new
+
+
+def resume(kind: Kind, name: str) -> bool:
+    """Begin jobs of this queue or task again. False: it was not paused."""
+    _check_pause(kind, name)
+    was_paused = bool(_rows("pause", "resume", {"kind": kind, "name": name}))
+    if kind == "task":
+        for _ in _batches("pause", "unpark", {}, _jobs):
+            pass
+    else:
+        _rows("pause", "announce", {"name": name})
+    return was_paused
+
+
+def paused() -> list[Pause]:
+    """What is paused."""
+    return [Pause(*row) for row in _rows("pause", "paused", {})]
+
+
+def _check_pause(kind: str, name: str) -> None:
+    if kind not in ("queue", "task"):
+        raise InvalidJob(f"kind is {kind!r}; expected 'queue' or 'task'")
+    if not name:
+        raise InvalidJob(f"name is {name!r}; expected that of a {kind}")
+
+
+def _rows(step: str, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """On Django's own connection, so that it joins the caller's transaction."""
+    with connections[queue_database()].cursor() as cursor:
+        cursor.execute(statement(step, name), parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _jobs(rows: list[tuple[Any, ...]]) -> int:
+    """Of statements that tell (queue, jobs, …)."""
+    return sum(row[1] for row in rows)
+
+
+def _batches(
+    step: str, name: str, parameters: Mapping[str, Any], size: Callable[[list[tuple[Any, ...]]], int] = len
+) -> Iterator[int]:
+    """Repeat a statement until it finds no more; the number of jobs of each time."""
+    while done := size(_rows(step, name, {**parameters, "count": BATCH})):
+        yield done

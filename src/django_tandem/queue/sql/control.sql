@@ -1,0 +1,87 @@
+-- name: cancel_waiting
+-- Jobs that nobody runs end at once. One that is being claimed meanwhile is waited for, and is running then.
+WITH gone AS (
+    DELETE FROM tandem_job WHERE id = ANY (ARRAY(
+        SELECT id FROM tandem_job
+        WHERE state <> 2 AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+            AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
+            AND (%(task)s::text IS NULL OR task = %(task)s::text)
+            AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint)
+        ORDER BY id LIMIT %(count)s FOR UPDATE
+    ))
+    RETURNING *
+)
+INSERT INTO tandem_result (
+    id, queue, task, arguments, backend, priority, state, attempt, worker, server, enqueued_at, run_after,
+    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most
+)
+SELECT id, queue, task, arguments, backend, priority, 4, attempt, NULL, NULL, enqueued_at, run_after,
+    started_at, NULL, statement_timestamp(),
+    CASE WHEN history IS NULL THEN '[' ELSE left(history, -1) || ',' END || json_build_object(
+        'worker', NULL, 'began', NULL, 'ended', statement_timestamp(),
+        'error', json_build_object('class', 'django_tandem.errors.Cancelled', 'text', 'cancelled by ' || %(by)s::text)
+    ) || ']', NULL, limit_key, limit_most
+FROM gone
+RETURNING id;
+
+-- name: cancel_running
+-- Their workers are told; who misses it looks once a second.
+WITH asked AS (
+    UPDATE tandem_job SET cancelled_by = %(by)s::text
+    WHERE state = 2 AND cancelled_by IS NULL AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+        AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
+        AND (%(task)s::text IS NULL OR task = %(task)s::text)
+        AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint)
+    RETURNING id
+)
+SELECT count(*), pg_notify('tandem_cancel', '') FROM asked HAVING count(*) > 0;
+
+-- name: cancelled
+-- What this worker runs, and somebody wants to end.
+SELECT id, cancelled_by FROM tandem_job
+WHERE state = 2 AND server = %(server)s AND worker = %(worker)s AND cancelled_by IS NOT NULL;
+
+-- name: cancelled_and_waiting
+-- Cancelled while they ran, and sent back before their worker heard of it.
+SELECT array_agg(id), cancelled_by FROM tandem_job WHERE cancelled_by IS NOT NULL AND state <> 2 GROUP BY cancelled_by;
+
+-- name: retry
+-- Failed jobs become ready again, with what happened before kept; what had been tried is forgiven.
+WITH back AS (
+    DELETE FROM tandem_result WHERE (id, finished_at) IN (
+        SELECT id, finished_at FROM tandem_result
+        WHERE state = 4 AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+            AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
+            AND (%(task)s::text IS NULL OR task = %(task)s::text)
+            AND (%(error)s::text IS NULL OR history::json -> -1 -> 'error' ->> 'class' = %(error)s::text)
+        ORDER BY id LIMIT %(count)s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING *
+), job AS (
+    INSERT INTO tandem_job (
+        id, queue, task, arguments, backend, priority, state, attempt, forgiven, due, enqueued_at, run_after,
+        started_at, history, limit_key, limit_most
+    )
+    SELECT id, queue, task, arguments, backend, priority, CASE WHEN limit_key IS NULL THEN 1 ELSE 5 END, attempt, attempt,
+        statement_timestamp() - priority * coalesce(
+            (SELECT p.patience FROM unnest(%(queues)s::text[], %(patiences)s::interval[]) AS p (queue, patience)
+             WHERE p.queue = back.queue), %(patience)s::interval),
+        enqueued_at, run_after, started_at, history, limit_key, limit_most
+    FROM back
+    RETURNING queue, due
+), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+
+-- name: count
+-- How many jobs a filter means, unfinished ones and, of the finished, those that have failed.
+SELECT
+    (SELECT count(*) FROM tandem_job
+     WHERE (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+        AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
+        AND (%(task)s::text IS NULL OR task = %(task)s::text)
+        AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint)),
+    (SELECT count(*) FROM tandem_result
+     WHERE state = 4 AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+        AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
+        AND (%(task)s::text IS NULL OR task = %(task)s::text)
+        AND (%(error)s::text IS NULL OR history::json -> -1 -> 'error' ->> 'class' = %(error)s::text));

@@ -1,0 +1,45 @@
+-- name: pause
+INSERT INTO tandem_pause (kind, name, paused_by) VALUES (%(kind)s::text, %(name)s::text, %(by)s::text)
+ON CONFLICT DO NOTHING
+RETURNING pg_notify('tandem_pause', name);
+
+-- name: resume
+DELETE FROM tandem_pause WHERE kind = %(kind)s::text AND name = %(name)s::text
+RETURNING pg_notify('tandem_pause', name);
+
+-- name: paused
+SELECT kind, name, paused_at, paused_by FROM tandem_pause ORDER BY kind, name;
+
+-- name: paused_tasks
+SELECT name FROM tandem_pause WHERE kind = 'task';
+
+-- name: park
+-- Ready jobs of a paused task leave the ready index, so that no claim walks over them.
+UPDATE tandem_job SET state = 6 WHERE id = ANY (ARRAY(
+    SELECT id FROM tandem_job WHERE state = 1 AND task = %(task)s::text LIMIT %(count)s FOR UPDATE SKIP LOCKED
+))
+RETURNING id;
+
+-- name: park_claimed
+-- The same for those that a worker has claimed and not begun; the attempt not counted.
+UPDATE tandem_job
+SET state = 6, server = NULL, worker = NULL, attempt = attempt - 1, claimed_at = NULL
+WHERE id = ANY (%(ids)s::bigint[]) AND state + 0 = 2 AND server = %(server)s AND worker = %(worker)s;
+
+-- name: unpark
+-- Parked jobs whose task is not paused, or not any more, are ready again.
+WITH job AS (
+    UPDATE tandem_job SET state = CASE WHEN limit_key IS NULL THEN 1 ELSE 5 END WHERE id = ANY (ARRAY(
+        SELECT id FROM tandem_job
+        WHERE state = 6 AND task <> ALL (ARRAY(SELECT name FROM tandem_pause WHERE kind = 'task'))
+        LIMIT %(count)s FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING queue, due
+), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+
+-- name: announce
+-- The workers of a queue that goes on are told what is due first.
+SELECT pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM (
+    SELECT queue, due FROM tandem_job WHERE state = 1 AND queue = %(name)s::text ORDER BY queue, due, id LIMIT 1
+) AS first;

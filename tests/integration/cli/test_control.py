@@ -1,0 +1,83 @@
+"""Commands that act on jobs, queues and tasks: what they do, what they say, and that they ask first."""
+
+import json
+
+import pytest
+
+from django_tandem.queue.states import State
+from tests import jobs as shared
+from tests.integration.queue.conftest import jobs, others, results, rows  # noqa: F401 - fixtures
+
+ADD, FAIL = "tests.jobs.add", "tests.jobs.fail"
+
+
+@pytest.fixture
+def failed(hand):
+    """Two jobs that have failed."""
+    made = [shared.fail.enqueue("x") for _ in range(2)]
+    hand.work(2)
+    return made
+
+
+def test_a_job_is_cancelled_by_its_id_without_a_question(tandem, database, results):  # noqa: F811
+    result = shared.add.enqueue(1)
+    done = tandem("tasks", "cancel", result.id)
+    assert (done.returncode, done.stdout) == (0, "ended 1 job\n")
+    assert "(command line)" in results()[0]["history"]
+
+
+def test_what_a_filter_means_is_cancelled_when_that_is_confirmed(tandem, database, jobs):  # noqa: F811
+    shared.add.enqueue(1)
+    other = shared.add.using(queue_name="other").enqueue(1)
+    done = tandem("tasks", "cancel", "--queue", "default")
+    assert done.returncode == 3
+    assert done.stderr == "tandem: this would cancel 1 job: say --yes where nobody can be asked\n"
+    assert len(jobs()) == 2
+    done = tandem("tasks", "cancel", "--queue", "default", "--yes", "--json")
+    assert json.loads(done.stdout) == {"ended": 1, "asked": 0}
+    assert [str(job["id"]) for job in jobs()] == [other.id]
+
+
+def test_a_job_that_runs_is_said_to_be_interrupted(tandem, hand):
+    result = shared.add.enqueue(1)
+    hand.claim()
+    assert tandem("tasks", "cancel", result.id).stdout == "ended 0 jobs; 1 job that run are being interrupted\n"
+
+
+def test_failed_jobs_are_retried(tandem, failed, jobs):  # noqa: F811
+    assert tandem("tasks", "retry", failed[0].id).stdout == "1 job ready again\n"
+    assert tandem("tasks", "retry", "--error", "builtins.OSError", "--yes").stdout == "0 jobs ready again\n"
+    done = tandem("tasks", "retry", "--task", FAIL, "--error", "builtins.ValueError", "--yes", "--json")
+    assert json.loads(done.stdout) == {"retried": 1}
+    assert {job["state"] for job in jobs()} == {State.READY}
+
+
+@pytest.mark.parametrize(
+    "words", [("cancel",), ("retry",), ("cancel", "--all", "7"), ("retry", "--all", "--task", FAIL)]
+)
+def test_which_jobs_must_be_said_and_said_once(tandem, database, words):
+    done = tandem("tasks", *words)
+    assert done.returncode == 2
+    assert "say which jobs: their ids, --queue, --task, or --all for every one" in done.stderr
+
+
+def test_a_task_is_paused_and_resumed(tandem, database, jobs):  # noqa: F811
+    shared.add.enqueue(1)
+    assert tandem("tasks", "pause", ADD).stdout == f"paused task {ADD}\n"
+    assert tandem("tasks", "pause", ADD).stdout == f"task {ADD} is paused already\n"
+    assert [job["state"] for job in jobs()] == [State.PAUSED]
+    shown = tandem("queues", "list").stdout
+    assert f"task {ADD} is paused by " in shown
+    assert "1" in shown
+    assert json.loads(tandem("tasks", "resume", ADD, "--json").stdout) == {"task": ADD, "changed": True}
+    assert tandem("tasks", "resume", ADD).stdout == f"task {ADD} is not paused\n"
+
+
+def test_a_queue_is_paused_and_resumed(tandem, database):
+    assert tandem("queues", "pause", "slow").stdout == "paused queue slow\n"
+    facts = json.loads(tandem("queues", "list", "--json").stdout)
+    (queue,) = facts["queues"]
+    assert (queue["name"], queue["ready"], "(command line)" in queue["paused_by"]) == ("slow", 0, True)
+    assert "paused by" in tandem("queues", "list").stdout
+    assert tandem("queues", "resume", "slow").stdout == "resumed queue slow\n"
+    assert tandem("queues", "list").stdout == "no unfinished jobs\n"
