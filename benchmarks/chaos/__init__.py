@@ -1,0 +1,1 @@
+"""Chaos: a fleet of servers, random faults, and then the account of every job."""

@@ -1,0 +1,111 @@
+"""The fleet: real Async Servers, each started again when it ends, as whatever keeps servers does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+RELEASE = "chaos"
+START_WITHIN_S, STOP_WITHIN_S = 60, 20
+PROCESSES = 2
+
+_FILE = """
+[app]
+name = "chaos"
+settings = "benchmarks.chaos.settings"
+
+[roles.backoffice]
+bind = "unix:{folder}/backoffice.sock"
+
+[roles.async]
+processes = {processes}
+threads = 3
+coroutines = 10
+drain = 3
+health = "127.0.0.1:{port}"
+"""
+FIRST_PORT = 8311
+
+
+class Fleet:
+    """`count` Async Servers on the database at `url`, with their files in `folder`."""
+
+    def __init__(self, url: str, folder: Path, count: int) -> None:
+        self.url = url
+        self.folder = folder
+        self.servers: list[subprocess.Popen[bytes] | None] = [None] * count
+
+    def start(self) -> None:
+        """Start all, and wait until each has its children. Raises TimeoutError."""
+        self.revive()
+        deadline = time.monotonic() + START_WITHIN_S
+        while any(len(self.family(number)) < 1 + PROCESSES + 1 for number in range(len(self.servers))):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the servers did not start; their logs are in {self.keep_logs()}")
+            time.sleep(0.1)
+
+    def revive(self) -> None:
+        """Start anew whatever has ended."""
+        for number, server in enumerate(self.servers):
+            if server is None or server.poll() is not None:
+                self.servers[number] = self._start(number)
+
+    def family(self, number: int) -> list[psutil.Process]:
+        """The processes of a server, the supervisor first; those that have just ended may be missing."""
+        server = self.servers[number]
+        with suppress(psutil.NoSuchProcess):
+            if server is not None:
+                first = psutil.Process(server.pid)
+                return [first, *first.children(recursive=True)]
+        return []
+
+    def workers(self) -> list[psutil.Process]:
+        """All children of supervisors: workers and keepers."""
+        return [one for number in range(len(self.servers)) for one in self.family(number)[1:]]
+
+    def stop(self) -> None:
+        """TERM, then KILL; nothing is left running."""
+        families = [one for number in range(len(self.servers)) for one in self.family(number)]
+        for one in families:
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(signal.SIGCONT)
+        for server in self.servers:
+            if server is not None:
+                server.terminate()
+        _, alive = psutil.wait_procs(families, timeout=STOP_WITHIN_S)
+        for one in alive:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+
+    def keep_logs(self) -> Path:
+        """Copy the servers' logs to where they outlive this run."""
+        kept = Path(tempfile.mkdtemp(prefix="tandem-chaos-logs-"))
+        for log in self.folder.glob("*.log"):
+            shutil.copy(log, kept)
+        return kept
+
+    def _start(self, number: int) -> subprocess.Popen[bytes]:
+        home = self.folder / f"server-{number}"
+        home.mkdir(exist_ok=True)
+        (home / "tandem.toml").write_text(_FILE.format(folder=home, port=FIRST_PORT + number, processes=PROCESSES))
+        with (self.folder / f"server-{number}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "django_tandem", "serve", "async", "--config", str(home / "tandem.toml")],
+                stdout=log,
+                stderr=log,
+                env={
+                    **os.environ,
+                    "TANDEM_RELEASE": RELEASE,
+                    "TANDEM_DATABASE_URL": self.url,
+                    "PYTHONPATH": str(Path(__file__).parent.parent.parent),
+                },
+            )
