@@ -7,17 +7,15 @@ to thread when jobs are short; other slots are woken when there is enough for th
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from contextlib import nullcontext, suppress
 from datetime import datetime
-from operator import attrgetter
 
 import psycopg
 
 from django_tandem.queue import claim, events, finish, lease
 from django_tandem.queue.claim import Horizons, Owner
 from django_tandem.queue.connect import Connection, shut_down
+from django_tandem.queue.held import Held
 from django_tandem.queue.job import Job, Outcome
 from django_tandem.queue.pace import MOST_HELD, Pace
 
@@ -26,11 +24,6 @@ SETTLE_S = 0.010
 
 # How long a statement that still runs when the database is lost may take to notice by itself.
 HANG_UP_S = 0.5
-
-# A job that was claimed and not begun for this long goes back: the slots are held by longer work than was expected.
-STALE_S = 0.100
-
-_in_due_order = attrgetter("due", "id")
 
 
 class Intake:
@@ -49,9 +42,8 @@ class Intake:
         self.broken: Exception | None = None
         self.begun = 0  # rises with each job that begins: how a stall is seen
         self._threads = threads
-        self._held: deque[Job] = deque()
+        self._held = Held()
         self._running: set[int] = set()
-        self._moved_at = 0.0
         self._stalled = False  # what was held went back: nothing is held until a slot is free
         self._outcomes: list[Outcome] = []
         self._work = threading.Condition()
@@ -74,8 +66,7 @@ class Intake:
             with self._work:
                 if self._held:
                     self.begun += 1
-                    self._moved_at = time.monotonic()
-                    job = self._held.popleft()
+                    job = self._held.take()
                     self._running.add(job.id)
                     return job
                 if self._closed:
@@ -118,7 +109,7 @@ class Intake:
             room = self._room(self._idle)
             full = bool(self._held) and not room
             # Where it is full: the last of those that begin next. What is due before it begins first.
-            before = self._held[min(self._threads, len(self._held)) - 1].due if full else claim.EVER
+            before = self._held.due_after(self._threads) if full else claim.EVER
         if before is claim.EVER:
             jobs = self._claim(connection, room)
             self._dry = len(jobs) < room
@@ -137,7 +128,7 @@ class Intake:
     @property
     def is_waiting(self) -> bool:
         """Whether there is something that must not wait long: held jobs beside idle slots, or outcomes."""
-        return bool((self._held and (self._idle or self._is_stale())) or self._outcomes)
+        return bool((self._held and (self._idle or self._held.is_stale)) or self._outcomes)
 
     @property
     def is_holding(self) -> bool:
@@ -153,7 +144,7 @@ class Intake:
         """Write the outcomes that have waited for long, and give back jobs that have."""
         if (outcomes := self._outcomes) and (not self._held or outcomes[0].age_s > SETTLE_S):
             self.exchange()
-        if self._is_stale():
+        if self._held.is_stale:
             self._stalled = True
             self.release_held()
 
@@ -166,9 +157,8 @@ class Intake:
     def end_held(self, job_id: int) -> Job | None:
         """Take `job_id` out of what is held, to be given an outcome without being begun; None: it is not there."""
         with self._work:
-            job = next((job for job in self._held if job.id == job_id), None)
+            job = self._held.take_out(job_id)
             if job is not None:
-                self._held.remove(job)
                 self._running.add(job.id)
             return job
 
@@ -176,7 +166,7 @@ class Intake:
         """Give back what is held and not begun."""
         with self._exchanging:
             with self._work:
-                held, self._held = self._held, deque()
+                held = self._held.take_all()
             try:
                 claim.release(self.connection, self.owner, held)
             except psycopg.Error as error:
@@ -222,14 +212,14 @@ class Intake:
             arrived = finish.already_written(connection, self.owner, self._outcomes) if self._outcomes else set()
             self._outcomes = [outcome for outcome in self._outcomes if outcome.job.id not in arrived]
             with self._work:
-                in_hand = {*self._running, *(job.id for job in self._held), *(o.job.id for o in self._outcomes)}
+                in_hand = {*self._running, *self._held.ids(), *(o.job.id for o in self._outcomes)}
             claim.return_strays(connection, self.owner, in_hand)
             self.connection, self.broken = connection, None
             self._dry = False
         with self._work:
             self._work.notify_all()
 
-    # How
+    # How it is done
 
     def _room(self, idle: int) -> int:
         room = self.pace.room(len(self._held), idle)
@@ -287,15 +277,8 @@ class Intake:
         if not jobs:
             return
         with self._work:
-            in_order = not self._held or _in_due_order(self._held[-1]) < _in_due_order(jobs[0])
-            self._held.extend(jobs)
-            if not in_order:
-                self._held = deque(sorted(self._held, key=_in_due_order))
-            self._moved_at = time.monotonic()
+            self._held.add(jobs)
             if self._idle:
                 # Short jobs stay with the slot that fetched them.
                 more = len(self._held) - by_slot
                 self._work.notify(more if not self.pace.short else int(not by_slot))
-
-    def _is_stale(self) -> bool:
-        return bool(self._held) and time.monotonic() - self._moved_at > STALE_S

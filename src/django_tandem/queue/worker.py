@@ -17,7 +17,8 @@ from django_tandem.queue import claim, events, fence
 from django_tandem.queue.claim import Horizons, Owner
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.queue.coroutines import CoroutineSlots
-from django_tandem.queue.intake import STALE_S, Intake
+from django_tandem.queue.held import STALE_S
+from django_tandem.queue.intake import Intake
 from django_tandem.queue.interrupt import Guard, Interrupts
 from django_tandem.queue.job import Outcome
 from django_tandem.queue.listen import CANCEL, FENCE, PAUSE, Ear
