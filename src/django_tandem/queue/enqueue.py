@@ -162,7 +162,8 @@ def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options) ->
     )
     rows = [f"{job}\t{before}\t{_copied(text)}\t{end}" for job, text, end in zip(ids, texts, ends, strict=True)]
     with connections[database].cursor() as cursor:
-        with cursor.copy(_COPY) as stream:
+        # Django wraps the errors of its cursors' own methods, and copy is not one of them.
+        with connections[database].wrap_database_errors, cursor.copy(_COPY) as stream:
             stream.write("".join(rows))
         if state is State.READY:
             cursor.execute(_ANNOUNCE, {"queue": task.queue_name, "due": due})

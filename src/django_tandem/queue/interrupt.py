@@ -74,9 +74,10 @@ class Interrupts:
         """What `function` returns, in this thread. Raises TimedOut when it was interrupted after `timeout` seconds, and
         whatever `function` raises."""
         thread = threading.get_ident()
-        guard = self._watch(Guard(job, timeout, lambda _: self._throw(thread)))
+        guard = Guard(job, timeout, lambda _: self._throw(thread))
         try:
             try:
+                self._watch(guard)
                 return function()
             finally:
                 self._close(guard, thread)
@@ -94,8 +95,9 @@ class Interrupts:
             if guard.open and task is not None:
                 task.cancel()
 
-        guard = self._watch(Guard(job, timeout, lambda guard: loop.call_soon_threadsafe(cancel, guard)))
+        guard = Guard(job, timeout, lambda guard: loop.call_soon_threadsafe(cancel, guard))
         try:
+            self._watch(guard)
             return await function()
         except BaseException as error:
             if guard.error is None:
@@ -111,11 +113,10 @@ class Interrupts:
 
     # How it is done
 
-    def _watch(self, guard: Guard) -> Guard:
+    def _watch(self, guard: Guard) -> None:
         self._guards[guard.job.id] = guard
         if guard.deadline is not None:
             self._look_after()
-        return guard
 
     def _look_after(self) -> None:
         self._to_look_at.set()

@@ -74,6 +74,10 @@ def other_server(database):
     return register(database, host="there")
 
 
+def _stuck(guard):
+    raise AssertionError(f"job {guard.job.id} did not end: {guard.error}")
+
+
 class Hand(NamedTuple):
     """What a worker does, step by step, in this process."""
 
@@ -100,12 +104,12 @@ class Hand(NamedTuple):
 
 @pytest.fixture
 def hand(database, server):
-    return Hand(database, Owner(server, os.getpid()), Interrupts(pytest.fail))
+    return Hand(database, Owner(server, os.getpid()), Interrupts(_stuck))
 
 
 @pytest.fixture
 def other_hand(others, other_server):
-    return Hand(others(), Owner(other_server, os.getpid()), Interrupts(pytest.fail))
+    return Hand(others(), Owner(other_server, os.getpid()), Interrupts(_stuck))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -278,3 +278,13 @@ def test_a_queue_may_have_any_name(jobs, hand, queue):
     many(task, [((), {})])
     assert [job["queue"] for job in jobs()] == [queue, queue]
     assert len(hand.work(2, queues=(queue,))) == 2
+
+
+def test_what_the_database_says_to_a_stream_is_an_error_of_djangos(database):
+    database.execute("ALTER TABLE tandem_job ADD CONSTRAINT nothing_more CHECK (false) NOT VALID")
+    try:
+        with pytest.raises(IntegrityError, match="nothing_more"):
+            many(shared.add, [((1,), {})])
+    finally:
+        database.execute("ALTER TABLE tandem_job DROP CONSTRAINT nothing_more")
+    assert len(many(shared.add, [((1,), {})])) == 1

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_tandem import cron, task
@@ -93,6 +93,7 @@ def test_of_endless_missed_times_only_so_many_are_made_up_for():
     assert (len(fired), fired[-1]) == (MOST_MADE_UP, NOON)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["*/7 * * * *", "30 2 * * *", "15 1-4 * * *", "0 0 1 * *", "5,35 * * * sun"]),
     st.sampled_from(["Europe/Berlin", "America/Santiago", "Australia/Lord_Howe", "UTC"]),
