@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache, partial
@@ -28,6 +30,9 @@ from django_tandem.queue.states import State
 from django_tandem.queue.task import TandemTask
 from django_tandem.queue.tasks_api import Task, TaskContext, TaskResult, task_finished, task_started
 from django_tandem.queue.times import for_django
+
+# Of the text of an error, in characters: so much of its beginning, and so much of its end.
+ERROR_KEPT = 32 * 1024
 
 
 class Known(NamedTuple):
@@ -60,7 +65,7 @@ def run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
         telling.started()
         args, kwargs = telling.arguments()
         task, is_coroutine, timeout, _, is_atomic = telling.known
-        call = partial(task.func, *args, **kwargs)
+        call = partial(_call, task.func, args, kwargs, owner.worker)
         if is_atomic:
             outcome = interrupts.call(job, timeout, lambda: atomic.run(job, owner, began, call))
         else:
@@ -129,13 +134,30 @@ def failed(job: Job, owner: Owner, began: float, error: BaseException, *, final:
             "ended": (job.claimed_at + timedelta(seconds=ended - began)).isoformat(),
             "error": {
                 "class": f"{type(error).__module__}.{type(error).__qualname__}",
-                "text": "".join(format_exception(error)),
+                "text": _shortened("".join(format_exception(error))),
             },
         }
     )
     wait_s = None if final or isinstance(error, (Expired, Cancelled)) else _wait_s(job, error)
     state = State.FAILED if wait_s is None else State.SCHEDULED
     return Outcome(job, state, began, ended, None, json.dumps(past), wait_s)
+
+
+def _shortened(text: str) -> str:
+    """An error may carry megabytes; what it begins with and what it ends with tell enough."""
+    if len(text) <= 2 * ERROR_KEPT:
+        return text
+    return f"{text[:ERROR_KEPT]}\n… {len(text) - 2 * ERROR_KEPT} characters …\n{text[-ERROR_KEPT:]}"
+
+
+def _call(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], process: int) -> Any:
+    try:
+        return function(*args, **kwargs)
+    finally:
+        # A task forked, and its child came back from the task: it must not go on as a second worker that has the
+        # first's connections.
+        if os.getpid() != process:
+            os._exit(0)
 
 
 def _wait_s(job: Job, error: BaseException) -> float | None:
