@@ -142,6 +142,7 @@ def _tasks(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:
         "database": tandem.alias,
         "patience": {name: queue.patience for name, queue in queues.items()},
         "strict": [name for name, queue in queues.items() if queue.strict],
+        "retention_days": tandem.file.database.retention_days,
     }
     return {**base, "default": {"BACKEND": BACKEND, "QUEUES": list(queues), "OPTIONS": options}}
 

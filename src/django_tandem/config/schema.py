@@ -29,9 +29,11 @@ class App(Frozen):
 
 
 class Database(Frozen):
-    """The alias in DATABASES of the PostgreSQL that carries Tandem's tables."""
+    """The alias in DATABASES of the PostgreSQL that carries Tandem's tables. `retention_days`: how long it keeps the
+    results of jobs."""
 
     alias: Name = "default"
+    retention_days: Annotated[StrictInt, Field(ge=1, le=3650)] = 30
 
 
 class Queue(Frozen):

@@ -82,6 +82,11 @@ def schedules_unknown(error: Exception) -> None:
     logger.error("no schedule fires here: a module of tasks does not import: %s: %s", type(error).__name__, error)
 
 
+def results_dropped(partition: str) -> None:
+    """The results of a day are older than the retention."""
+    logger.info("dropped %s: older than the retention", partition)
+
+
 def database_lost(error: Exception) -> None:
     """The connection broke, or a statement was refused: what was claimed goes on, what is finished waits."""
     does = "refuses" if _is_refusal(error) else "does not answer"

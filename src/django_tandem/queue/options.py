@@ -14,17 +14,21 @@ from django_tandem.queue.priority import DEFAULT_PATIENCE, STRICT_PATIENCE
 
 BACKEND = "django_tandem.queue.backend.TandemBackend"
 
+RETENTION = timedelta(days=30)
 MEBIBYTE = 1024 * 1024
-KNOWN = ("database", "patience", "strict", "max_bytes")
+LONGEST_DAYS = 3650
+KNOWN = ("database", "patience", "strict", "max_bytes", "retention_days")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """OPTIONS of one backend. `patience`: the time that a level is worth, by queue; `max_bytes`: of arguments."""
+    """OPTIONS of one backend. `patience`: the time that a level is worth, by queue; `max_bytes`: of arguments;
+    `retention`: how long results are kept."""
 
     database: str = "default"
     patience: Mapping[str, timedelta] = field(default_factory=dict)
     max_bytes: int = MEBIBYTE
+    retention: timedelta = RETENTION
 
     def patience_of(self, queue: str) -> timedelta:
         """What a level is worth in `queue`."""
@@ -33,7 +37,7 @@ class Options:
 
 def parse(alias: str, options: Mapping[str, Any]) -> Options:
     """Options from TASKS[alias]["OPTIONS"]: database (an alias), patience (seconds by queue), strict (names of queues),
-    max_bytes. Raises ImproperlyConfigured, which names the key and what would be right."""
+    max_bytes, retention_days. Raises ImproperlyConfigured, which names the key and what would be right."""
     where = f"TASKS[{alias!r}]['OPTIONS']"
     for key in options:
         if key not in KNOWN:
@@ -44,7 +48,13 @@ def parse(alias: str, options: Mapping[str, Any]) -> Options:
     max_bytes = options.get("max_bytes", MEBIBYTE)
     if type(max_bytes) is not int or max_bytes < 1:
         raise ImproperlyConfigured(f"{where}['max_bytes'] is {max_bytes!r}; expected a number of bytes above 0")
-    return Options(database=database, patience=_patience(where, options), max_bytes=max_bytes)
+    days = options.get("retention_days", RETENTION.days)
+    if type(days) is not int or not 1 <= days <= LONGEST_DAYS:
+        raise ImproperlyConfigured(
+            f"{where}['retention_days'] is {days!r}; expected a number of days from 1 to {LONGEST_DAYS}"
+        )
+    patience = _patience(where, options)
+    return Options(database=database, patience=patience, max_bytes=max_bytes, retention=timedelta(days=days))
 
 
 def _patience(where: str, options: Mapping[str, Any]) -> dict[str, timedelta]:

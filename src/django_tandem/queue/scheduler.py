@@ -3,6 +3,7 @@ and keeps partitions ahead of time."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from datetime import date, datetime, timedelta, timezone
@@ -31,6 +32,8 @@ PARTITIONS_AGAIN_S = 60.0
 # Who reads results waits behind the lock that a new partition takes, so it is not waited for long: there is a week's
 # time.
 LOCK_TIMEOUT = "2s"
+
+_BY_DAY = re.compile(r"tandem_result_\d{8}")
 
 # Attached, not created as a partition: that would lock out everybody who finishes a job, too.
 _NEW_PARTITION = (
@@ -63,6 +66,7 @@ def run(alias: str, stop: threading.Event) -> None:
         if time.monotonic() >= next_partitions:
             next_partitions = time.monotonic() + PARTITIONS_AGAIN_S
             make_partitions(connection)
+            drop_partitions(connection)
             next_partitions = time.monotonic() + PARTITIONS_EVERY_S
 
     repeat("scheduler", alias, stop, turn, every_s=LOOK_S)
@@ -115,6 +119,21 @@ def make_partitions(connection: Connection) -> list[str]:
     days |= {day for (day,) in connection.execute(statement("results", "days_in_rest"))}
     missing = {f"tandem_result_{day:%Y%m%d}": day for day in sorted(days)}.items()
     return [name for name, day in missing if name not in there and _make_partition(connection, name, day)]
+
+
+def drop_partitions(connection: Connection) -> list[str]:
+    """Drop the partitions of days (UTC) that are older than the retention; returns their names. Raises
+    psycopg.errors.LockNotAvailable where somebody reads results for long."""
+    (today,) = connection.execute("SELECT clock_timestamp()::date").fetchone() or (datetime.now(timezone.utc).date(),)
+    oldest = f"tandem_result_{today - queue_options().retention:%Y%m%d}"
+    there = sorted(name for (name,) in connection.execute(statement("results", "partitions")))
+    old = [name for name in there if _BY_DAY.fullmatch(name) and name < oldest]
+    for name in old:
+        with connection.transaction():
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT))
+            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
+        events.results_dropped(name)
+    return old
 
 
 def _make_partition(connection: Connection, name: str, day: date) -> bool:

@@ -203,3 +203,15 @@ def test_the_loop_makes_partitions_and_promotes_until_told_to_stop(
         until(lambda: partition() in partitions())
         until(lambda: [job["state"] for job in jobs()] == [State.READY])
         assert jobs()[0]["run_after"] <= now()
+
+
+def test_days_older_than_the_retention_are_dropped_with_their_results_and_no_others(database, partitions, settings):
+    settings.TASKS = {"default": {"BACKEND": BACKEND, "QUEUES": [], "OPTIONS": {"retention_days": 7}}}
+    for days in (-9, -8, -7, -1):
+        scheduler._make_partition(database, partition(days), (now() + timedelta(days=days)).date())
+    assert scheduler.drop_partitions(database) == [partition(-9), partition(-8)]
+    assert {partition(-7), partition(-1), partition(), partition(7)} < partitions()
+    assert not {partition(-9), partition(-8)} & partitions()
+    assert scheduler.drop_partitions(database) == []
+    for days in (-7, -1):
+        database.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(partition(days))))

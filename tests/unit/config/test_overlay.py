@@ -99,7 +99,12 @@ def test_tandem_is_the_default_task_backend_and_the_project_s_others_stay(settin
         "default": {
             "BACKEND": "django_tandem.queue.backend.TandemBackend",
             "QUEUES": ["mail", "alarms"],
-            "OPTIONS": {"database": "tandem", "patience": {"mail": 2.5, "alarms": 10.0}, "strict": ["alarms"]},
+            "OPTIONS": {
+                "database": "tandem",
+                "patience": {"mail": 2.5, "alarms": 10.0},
+                "strict": ["alarms"],
+                "retention_days": 30,
+            },
         },
         "mail": {"BACKEND": "office.Mail"},
     }

@@ -25,7 +25,10 @@ def test_options_are_read_by_queue():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"colour": 1}, "['colour'] is not known; expected one of database, patience, strict, max_bytes"),
+        (
+            {"colour": 1},
+            "['colour'] is not known; expected one of database, patience, strict, max_bytes",
+        ),
         ({"database": None}, "['database'] is None; expected the alias of a database"),
         ({"patience": 5}, "['patience'] is 5; expected seconds by queue"),
         ({"patience": {"q": 0}}, "['patience']['q'] is 0; expected seconds above 0"),
@@ -40,6 +43,8 @@ def test_options_are_read_by_queue():
         ({"max_bytes": 0}, "['max_bytes'] is 0; expected a number of bytes above 0"),
         ({"max_bytes": 1.5}, "['max_bytes'] is 1.5; expected a number of bytes above 0"),
         ({"max_bytes": True}, "['max_bytes'] is True; expected a number of bytes above 0"),
+        ({"retention_days": 0}, "['retention_days'] is 0; expected a number of days from 1 to 3650"),
+        ({"retention_days": 7.0}, "['retention_days'] is 7.0; expected a number of days from 1 to 3650"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_key_and_what_would_be_right(options, told):
