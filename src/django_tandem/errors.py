@@ -85,5 +85,9 @@ class Cancelled(TandemError):
     """Somebody ended a job, whose name the message says: `tandem tasks retry` brings it back."""
 
 
+class CutOff(TandemError):
+    """The process that ran the job died under another job, which is suspected: the attempt counts for nothing."""
+
+
 class WorkerDied(TandemError):
     """The process or the host that ran the job died in the middle of it: look at that server's log."""

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from django_tandem.queue.states import State
 
+# A job under which its worker died so often is not given to another: it would take them all, one after the other.
+MOST_DEATHS = 3
+
 
 class Job(NamedTuple):
     """A claimed job: a row of `claim.claim`, in its order. Times are in UTC, by the database's clock."""
@@ -28,6 +31,12 @@ class Job(NamedTuple):
     expires_at: datetime | None
     forgiven: int
     limit_key: str | None
+    deaths: int
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether workers have died while it ran so often that with the next it is given up."""
+        return self.deaths >= MOST_DEATHS - 1
 
 
 class Outcome(NamedTuple):

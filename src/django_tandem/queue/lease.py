@@ -11,14 +11,12 @@ from psycopg import errors as postgres
 from django_tandem.errors import NotMigrated
 from django_tandem.queue import events
 from django_tandem.queue.connect import Connection
+from django_tandem.queue.job import MOST_DEATHS
 from django_tandem.queue.statements import statement
 
 # How often a server renews, and after how long without it is taken for dead.
 RENEW_S = 5.0
 LEASE = timedelta(seconds=15)
-
-# A job under which its worker died so often is not given to another: it would take them all, one after the other.
-MOST_DEATHS = 3
 
 
 def register(
@@ -52,13 +50,16 @@ def put_back(
 ) -> int:
     """A worker process (`worker` is its process id) is gone: its jobs return at once, and the number is returned.
 
-    The jobs in `begun` keep the attempt counted; what had been claimed and not begun does not. A job under which
-    workers died MOST_DEATHS times ends as failed, with the reason.
+    The jobs in `begun` keep the attempt counted; what had been claimed and not begun does not. Where one of them is a
+    suspect, workers having died under it before, this death is its own, and the others are innocent. A job under
+    which workers died MOST_DEATHS times ends as failed, with the reason.
     """
     with connection.transaction():
         rows = connection.execute(
             statement("lease", "return_unbegun"), {"server": server, "worker": worker, "begun": list(begun)}
         ).fetchall()
+        parameters = {"server": server, "worker": worker, "reason": reason, "most": MOST_DEATHS}
+        rows += connection.execute(statement("lease", "return_innocent"), parameters).fetchall()
         rows += _return_begun(connection, server, worker, reason)
     return _report(server, rows, reason)
 

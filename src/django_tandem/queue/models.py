@@ -76,6 +76,7 @@ class Job(JobFields):
     expires_at = models.DateTimeField(null=True)
     cancelled_by = models.TextField(null=True)
     forgiven = models.SmallIntegerField(default=0)
+    deaths = models.SmallIntegerField(default=0)
     unique_key = models.TextField(null=True)
     replace_key = models.TextField(null=True)
     claimed_at = models.DateTimeField(null=True)

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -77,6 +78,7 @@ class Worker:
             )
             for number in range(options.threads)
         ]
+        self._suspect = threading.Lock()
         self._stopping = False
         self._polled_at = 0.0
         self._connected_at = 0.0
@@ -156,11 +158,13 @@ class Worker:
             except ImportError as error:
                 self.intake.put_back(job, error)
                 continue
-            if is_coroutine and self.coroutines.begin(job):
+            if is_coroutine and not job.is_suspect and self.coroutines.begin(job):
                 continue
-            self.row.begin(number, job.id)
-            self.intake.give(run(job, self.owner, self.interrupts))
-            self.row.end(number)
+            # One suspect at a time, so that it is known which it was if this process dies.
+            with self._suspect if job.is_suspect else nullcontext():
+                self.row.begin(number, job.id)
+                self.intake.give(run(job, self.owner, self.interrupts))
+                self.row.end(number)
         close_connections()
 
     def _coroutine_done(self, outcome: Outcome) -> None:

@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 
 from django.db import connections
 
@@ -66,6 +67,28 @@ def raise_what_cannot_be_shown():
 @task
 def raise_megabytes():
     raise ValueError("x" * 3_000_000)
+
+
+@task
+def begin_and_wait(began, until):
+    """Runs until the file `until` is there."""
+    with open(began, "a") as file:  # noqa: PTH123 - one write in append mode is atomic
+        file.write("x")
+    while not os.path.exists(until):  # noqa: PTH110
+        time.sleep(0.005)
+    return "ended"
+
+
+@task
+def kill_when_others_run(began, others):
+    """While others run beside it, twice; then whatever runs."""
+    turn = began + "-turn"
+    with open(turn, "a") as file:  # noqa: PTH123
+        file.write("x")
+    turns = os.path.getsize(turn)  # noqa: PTH202
+    while turns <= 2 and (os.path.getsize(began) if os.path.exists(began) else 0) < turns * others:  # noqa: PTH110, PTH202
+        time.sleep(0.005)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @task

@@ -64,3 +64,17 @@ def test_a_job_that_kills_its_worker_again_and_again_ends_failed_with_the_reason
     after = shared.add.enqueue(1)
     assert finished(2)[after.id]["state"] == State.SUCCESSFUL
     assert row["worker"] != os.getpid()
+
+
+def test_what_runs_beside_a_job_that_kills_is_not_buried_with_it(start_worker, finished, tmp_path, results):
+    began, until_there = tmp_path / "began", tmp_path / "end"
+    killer = poison.kill_when_others_run.enqueue(str(began), 2)
+    others = [poison.begin_and_wait.enqueue(str(began), str(until_there)) for _ in range(2)]
+    start_worker(supervised=True, threads=3)
+    row = finished(1, seconds=40)[killer.id]
+    assert (row["state"], row["attempt"]) == (State.FAILED, 3)
+    until_there.touch()
+    rows = finished(3)
+    assert [(rows[one.id]["state"], rows[one.id]["return_value"]) for one in others] == [
+        (State.SUCCESSFUL, '"ended"')
+    ] * 2

@@ -29,7 +29,7 @@ def horizons(clock):
 
 
 def job(queue, due):
-    return Job(1, "a.task", "[[],{}]", 1, due, queue, 0, "default", NOON, None, None, NOON, None, None, 0, None)
+    return Job(1, "a.task", "[[],{}]", 1, due, queue, 0, "default", NOON, None, None, NOON, None, None, 0, None, 0)
 
 
 def bounds(horizons):

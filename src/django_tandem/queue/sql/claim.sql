@@ -20,7 +20,7 @@ WHERE id = ANY (ARRAY(
     LIMIT %(count)s
 ))
 RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history,
-    expires_at, forgiven, limit_key;
+    expires_at, forgiven, limit_key, deaths;
 
 -- name: release
 -- Claimed but not begun: back as it was, the attempt not counted.

@@ -17,11 +17,36 @@ WITH job AS (
 ), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
 SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
 
+-- name: return_innocent
+-- Of a dead worker under which a suspect ran (of those it runs one at a time): what ran beside it comes back, and the
+-- attempt counts for nothing.
+WITH job AS (
+    UPDATE tandem_job
+    SET state = 1, server = NULL, worker = NULL, claimed_at = NULL, started_at = coalesce(started_at, claimed_at),
+        forgiven = forgiven + 1,
+        history = CASE
+            WHEN history IS NULL THEN '[' ELSE left(history, -1) || ','
+        END || json_build_object(
+            'worker', server || '-' || worker, 'began', claimed_at, 'ended', statement_timestamp(),
+            'error', json_build_object(
+                'class', 'django_tandem.errors.CutOff', 'text', %(reason)s::text || ' under another job'
+            )
+        ) || ']'
+    WHERE state = 2 AND server = %(server)s AND worker = %(worker)s AND deaths + 1 < %(most)s
+        AND EXISTS (
+            SELECT FROM tandem_job WHERE state = 2 AND server = %(server)s AND worker = %(worker)s
+                AND deaths + 1 >= %(most)s
+        )
+    RETURNING queue, due
+), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+
 -- name: return_begun
 -- Begun and cut off: back with the attempt counted, and what happened added to the history.
 WITH job AS (
     UPDATE tandem_job
     SET state = 1, server = NULL, worker = NULL, claimed_at = NULL, started_at = coalesce(started_at, claimed_at),
+        deaths = deaths + 1,
         history = CASE
             WHEN history IS NULL THEN '[' ELSE left(history, -1) || ','
         END || json_build_object(
@@ -29,7 +54,7 @@ WITH job AS (
             'error', json_build_object('class', 'django_tandem.errors.WorkerDied', 'text', %(reason)s::text)
         ) || ']'
     WHERE state = 2 AND server = %(server)s AND (%(worker)s::integer IS NULL OR worker = %(worker)s)
-        AND attempt - forgiven < %(most)s
+        AND deaths + 1 < %(most)s
     RETURNING queue, due
 ), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
 SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
@@ -39,7 +64,7 @@ SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM
 WITH gone AS (
     DELETE FROM tandem_job
     WHERE state = 2 AND server = %(server)s AND (%(worker)s::integer IS NULL OR worker = %(worker)s)
-        AND attempt - forgiven >= %(most)s
+        AND deaths + 1 >= %(most)s
     RETURNING *
 )
 INSERT INTO tandem_result (
