@@ -165,7 +165,7 @@ class Running:
         except psutil.NoSuchProcess:
             found = []
         self._seen.update({one.pid: one for one in found})
-        return [one for one in self._seen.values() if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        return [one for one in self._seen.values() if _lives(one)]
 
     def send(self, number: signal.Signals) -> None:
         self.family()
@@ -201,3 +201,10 @@ class Running:
         assert self.process.stdout
         for line in self.process.stdout:
             self.lines.append(line)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it ended in between
+        return False

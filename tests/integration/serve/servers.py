@@ -73,8 +73,8 @@ class Server:
 
     def arbiter(self):
         """gunicorn's first process: what has children, while it has some."""
-        started = [one for one in psutil.Process(self.pid).children(recursive=True) if lives(one)]
-        return next((one.ppid() for one in started if one.ppid() != self.pid), None)
+        parents = map(parent_of, filter(lives, psutil.Process(self.pid).children(recursive=True)))
+        return next((parent for parent in parents if parent not in (self.pid, None)), None)
 
     def keeper(self):
         """The process that renews the lease; None while the others are not all known."""
@@ -108,3 +108,11 @@ def lives(process):
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def parent_of(process):
+    """Its parent's process id; None: it has ended since it was found."""
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return None
