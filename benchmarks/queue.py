@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
+import psutil
+import psycopg
 from rich.console import Console
 from rich.table import Table
 
@@ -37,6 +39,9 @@ GOALS = {
     "bulk_per_s": (None, 150_000),
     "pickup_p50_ms": (None, 1.0),
     "urgent_p99_ms": (None, 6.0),
+    "claim_ms_1m_ready": ("claim_ms_1k_ready", 1.3),
+    "claim_ms_100k_blocked": ("claim_ms_1k_ready", 1.3),
+    "held_xmin_ratio": (None, 0.9),
 }
 
 
@@ -55,7 +60,13 @@ def main(as_json: bool, rounds: int) -> None:
             database.settle(url)
             found[name].append(take())
             console.print(f"round {number} of {rounds}: {name} {found[name][-1]:,.2f}")
-    figures: dict[str, object] = {name: round(statistics.median(values), 2) for name, values in found.items()}
+    figures = {name: round(statistics.median(values), 3) for name, values in found.items()}
+    figures["held_xmin_ratio"] = round(
+        statistics.median(
+            held / free for held, free in zip(found["held_xmin_drain_per_s"], found["drain_per_s"], strict=True)
+        ),
+        3,
+    )
     if not as_json:
         _print_table(console, figures)
     click.echo(json.dumps({**figures, **database.describe(server), "cores": os.cpu_count(), "rounds": rounds}))
@@ -76,6 +87,9 @@ def _measurements(url: str) -> dict[str, Callable[[], float]]:
     return {
         "limit_claim_finish_per_s": lambda: limits.claim_finish_per_s(url),
         "drain_per_s": bench.drain_per_s,
+        "cpu_s_per_1k": lambda: bench.cpu_s_per_1k,
+        "rss_mb_per_worker": lambda: bench.rss_mb_per_worker,
+        "held_xmin_drain_per_s": bench.drain_beside_a_transaction_per_s,
         "limit_insert_per_s": lambda: limits.insert_per_s(url),
         "enqueue_per_s": bench.enqueue_per_s,
         "limit_insert_in_transaction_per_s": lambda: limits.insert_in_transaction_per_s(url),
@@ -85,6 +99,9 @@ def _measurements(url: str) -> dict[str, Callable[[], float]]:
         "limit_notify_p50_ms": lambda: limits.notify_p50_ms(url),
         "pickup_p50_ms": bench.pickup_p50_ms,
         "urgent_p99_ms": bench.urgent_p99_ms,
+        "claim_ms_1k_ready": lambda: bench.claim_ms(ready=1000),
+        "claim_ms_1m_ready": lambda: bench.claim_ms(ready=1_000_000),
+        "claim_ms_100k_blocked": lambda: bench.claim_ms(ready=1000, blocked=100_000),
     }
 
 
@@ -99,6 +116,7 @@ class Bench:
 
         self.tasks = tasks
         self.backend = task_backends["default"]
+        self.cpu_s_per_1k = self.rss_mb_per_worker = 0.0  # of the last drain: all workers together, and the largest
         self.connection = connect("default", purpose="benchmark")
         scheduler.make_partitions(self.connection)
         fence.activate(self.connection, "bench")
@@ -117,13 +135,30 @@ class Bench:
         statistics are gathered after the jobs were enqueued."""
         self._empty()
         self.backend.enqueue_many(self.tasks.nothing, (((), {}) for _ in range(DRAIN_JOBS)))
-        with self._workers():
+        with self._workers() as workers:
             self._wait_until_drained()
+            used = [psutil.Process(worker.pid) for worker in workers]
+            self.cpu_s_per_1k = sum(sum(one.cpu_times()[:2]) for one in used) / DRAIN_JOBS * 1000
+            self.rss_mb_per_worker = max(one.memory_info().rss for one in used) / 1e6
         count, seconds = self._one(
             "SELECT count(*), extract(epoch FROM max(finished_at) - min(started_at))::float8 FROM tandem_result"
         )
         assert count == DRAIN_JOBS
         return count / seconds
+
+    def drain_beside_a_transaction_per_s(self) -> float:
+        """The same while another transaction holds back the horizon of vacuum from before the jobs were enqueued."""
+        with psycopg.connect(os.environ["TANDEM_BENCH_DATABASE_URL"]) as other:
+            other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            other.execute("SELECT pg_current_xact_id()")
+            return self.drain_per_s()
+
+    def claim_ms(self, ready: int, blocked: int = 0) -> float:
+        """See benchmarks.claims."""
+        self._empty()
+        from benchmarks import claims
+
+        return claims.claim_ms(self.connection, self.server, ready=ready, blocked=blocked)
 
     def enqueue_per_s(self, seconds: float = limits.SECONDS) -> float:
         """Jobs enqueued a second, one by one, each in a commit of its own."""
@@ -179,13 +214,13 @@ class Bench:
         self._wait(lambda: len(self.tasks.read_stamps()) == count)
 
     @contextmanager
-    def _workers(self) -> Iterator[None]:
+    def _workers(self) -> Iterator[list[subprocess.Popen[bytes]]]:
         processes = [
             subprocess.Popen([sys.executable, "-m", "benchmarks.run_worker", str(self.server), str(THREADS)])
             for _ in range(WORKERS)
         ]
         try:
-            yield
+            yield processes
         finally:
             for process in processes:
                 process.terminate()

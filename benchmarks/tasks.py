@@ -4,6 +4,7 @@ import os
 import struct
 import time
 
+from django_tandem.queue.task import task as tandem_task
 from django_tandem.queue.tasks_api import task
 
 STAMPS = os.environ.get("TANDEM_BENCH_STAMPS", "")
@@ -13,6 +14,11 @@ _stamp = struct.Struct("=dd")
 @task
 def nothing():
     pass
+
+
+@tandem_task(limit=1)
+def limited(number):
+    return number
 
 
 @task
