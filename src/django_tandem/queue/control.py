@@ -80,7 +80,10 @@ def count(jobs: Jobs) -> Count:
 
 def cancel(jobs: Jobs, *, by: str) -> Ended:
     """End unfinished `jobs`: those that wait at once, those that run by an interruption. They end failed, with the
-    error Cancelled, which names who did it (`by`), and are not retried."""
+    error Cancelled, which names who did it (`by`), and are not retried. Raises InvalidJob for jobs that are meant by
+    their error: those have ended, and without it the rest of the filter would mean others."""
+    if jobs.error is not None:
+        raise InvalidJob(f"Jobs: error is {jobs.error!r}; expected none for cancel, which is for unfinished jobs")
     parameters = {**jobs._parameters, "by": by}
     ended = sum(_batches("control", "cancel_waiting", parameters))
     asked = _rows("control", "cancel_running", parameters)

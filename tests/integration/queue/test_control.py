@@ -62,6 +62,14 @@ class TestCancel:
         assert control.cancel(jobs_meant, by="Ada").ended == len(ended)
         assert {str(row["id"]) for row in results()} == {ids[name] for name in ended}
 
+    def test_by_an_error_nothing_is_cancelled_least_of_all_everything(self, hand, jobs):
+        shared.add.enqueue(1)
+        meant = Jobs(error="builtins.ValueError")
+        assert control.count(meant) == (0, 0)
+        with pytest.raises(InvalidJob, match=r"error is 'builtins\.ValueError'; expected none for cancel"):
+            control.cancel(meant, by="Ada")
+        assert len(jobs()) == 1
+
     def test_more_than_fit_one_statement_end(self, database, jobs, monkeypatch):
         monkeypatch.setattr(control, "BATCH", 7)
         task_backends["default"].enqueue_many(shared.nothing, [((), {})] * 30)
@@ -156,6 +164,7 @@ class TestRetry:
     def test_of_all_that_a_filter_means_the_failed_ones(self, hand, failed, meant, found):
         shared.add.enqueue(1)
         hand.work()
+        assert control.count(meant).failed == found
         assert control.retry(meant) == found
 
     def test_its_priority_counts_from_now_on(self, hand, jobs):

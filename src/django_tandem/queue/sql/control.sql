@@ -79,9 +79,10 @@ SELECT
      WHERE (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
         AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
         AND (%(task)s::text IS NULL OR task = %(task)s::text)
-        AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint)),
+        AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint) AND %(error)s::text IS NULL),
     (SELECT count(*) FROM tandem_result
-     WHERE state = 4 AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+     WHERE state = 4 AND coalesce(%(state)s::smallint, 4) = 4
+        AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
         AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
         AND (%(task)s::text IS NULL OR task = %(task)s::text)
         AND (%(error)s::text IS NULL OR history::json -> -1 -> 'error' ->> 'class' = %(error)s::text));
