@@ -15,7 +15,6 @@ from django_tandem.errors import ScheduleNotFound, TandemError
 from django_tandem.queue import events, recurring
 from django_tandem.queue.options import queue_database
 from django_tandem.queue.recurring import Schedule
-from django_tandem.queue.results import find_task
 from django_tandem.queue.statements import statement
 from django_tandem.queue.tasks_api import TaskResult
 
@@ -135,11 +134,16 @@ def listed() -> list[Listed]:
 
 
 def run_now(name: str) -> TaskResult[Any]:
-    """Enqueue the task of a schedule now, beside its times. Raises ScheduleNotFound."""
-    schedule = discover().get(name)
-    row = _find(name)
+    """Enqueue the task of a schedule now, beside its times. Raises ScheduleNotFound, also where this code does not have
+    it: its arguments are only there."""
+    _find(name)
+    try:
+        schedule = discover().get(name)
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise ScheduleNotFound(f"a module of tasks does not import, so no schedule is known: {cause}") from error
     if schedule is None:
-        return find_task(row.task).enqueue()
+        raise ScheduleNotFound(f"the code here has no schedule {name}; run this where the active release is")
     return schedule.task.enqueue(*schedule.args, **schedule.kwargs)
 
 
@@ -152,8 +156,8 @@ def pause(name: str, *, by: str) -> bool:
 def resume(name: str) -> bool:
     """Let a schedule fire again, from its next time on. False: it was not paused. Raises ScheduleNotFound."""
     row = _find(name)
-    again = Schedule(name=name, task=find_task(row.task), expression=row.expression, zone=row.zone)
-    return bool(_rows("resume", {"name": name, "next": again.next_after(datetime.now(timezone.utc))}))
+    again = recurring.next_time(row.expression, row.zone, datetime.now(timezone.utc))
+    return bool(_rows("resume", {"name": name, "next": again}))
 
 
 def _find(name: str) -> Listed:

@@ -52,8 +52,7 @@ class Schedule:
     def next_after(self, time: datetime) -> datetime | None:
         """The first time after `time`, in UTC; None: there is none. Where clocks are put forward, a time that does not
         exist comes right after the gap; where they are put back, a set hour comes once, as Debian's cron has it."""
-        found = next(CronSim(self.expression, time.astimezone(ZoneInfo(self.zone_name))), None)
-        return found and found.astimezone(timezone.utc)
+        return next_time(self.expression, self.zone_name, time)
 
     def to_fire(self, since: datetime, now: datetime) -> list[datetime]:
         """The times from `since` to `now` at which it is to fire now, in order: what is not late, and of what was
@@ -65,6 +64,12 @@ class Schedule:
         times = takewhile(lambda time: time >= max(since, earliest), (time for time in backwards if time <= now))
         most = 1 if self.missed == "once" else MOST_MADE_UP
         return list(islice(times, most))[::-1]
+
+
+def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
+    """See Schedule.next_after."""
+    found = next(CronSim(expression, after.astimezone(ZoneInfo(zone))), None)
+    return found and found.astimezone(timezone.utc)
 
 
 def _times(schedule: Schedule) -> tuple[str, str, str]:

@@ -182,6 +182,17 @@ def test_it_can_be_run_now(jobs):
         firing.run_now("nowhere")
 
 
+def test_what_is_not_in_the_code_here_is_not_run_without_its_arguments(jobs):
+    cron("0 0 1 1 *", args=(1,))(shared.add)
+    firing.sync(RELEASE)
+    recurring.schedules().clear()
+    with pytest.raises(ScheduleNotFound, match=r"the code here has no schedule tests\.jobs\.add; run this where"):
+        firing.run_now(shared.add.module_path)
+    assert jobs() == []
+    assert firing.pause(shared.add.module_path, by="Ada")
+    assert firing.resume(shared.add.module_path)
+
+
 def test_old_firings_are_forgotten_and_the_last_is_not(make_due, firings, database):
     cron("* * * * *", missed="all")(shared.nothing)
     firing.sync(RELEASE)
