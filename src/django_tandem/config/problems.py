@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from django_tandem.config import secrets
-from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, File, Overlay, Queue
+from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, File, Overlay, Queue, Reserve
 
 _EXPECTED = {
     "string_type": "expected a string",
@@ -98,11 +98,15 @@ def _known(location: tuple[Any, ...]) -> str:
 def _keys_beside(location: tuple[Any, ...]) -> Iterable[str]:
     if len(location) == 1:
         return File.model_fields
+    if location[-2] == "reserve":
+        return Reserve.model_fields
     models: dict[str, type[BaseModel]] = {"app": App, "database": Database, "overlay": Overlay, "queues": Queue}
     return models[location[0]].model_fields
 
 
 def _meaning(location: tuple[Any, ...]) -> str:
+    if location[2:3] == ("reserve",):
+        return {"slots": "how many threads", "priority": "the least priority that they begin"}[location[3]]
     return {
         ("app",): "a table [app] with name and settings",
         ("app", "name"): 'the name of the application, such as "office"',

@@ -32,7 +32,8 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     environ = os.environ if environ is None else environ
     found = _find(path, environ)
     file = _parse(found)
-    if wrong := [*_unknown_names(file), *overlay_rules.refusals(file), *_missing_variables(file, environ)]:
+    refused = [*_unknown_names(file), *_reserved_wholly(file), *overlay_rules.refusals(file)]
+    if wrong := [*refused, *_missing_variables(file, environ)]:
         raise ConfigurationError([f"{found.name}: {line}" for line in wrong])
     return Tandem(
         file=file,
@@ -109,6 +110,18 @@ def _unknown_names(file: File) -> list[str]:
                 if queue not in file.queues
             ]
     return wrong
+
+
+def _reserved_wholly(file: File) -> list[str]:
+    """A server whose slots are all kept for urgent tasks would leave the others in the queue for ever."""
+    return [
+        f"roles.{name}.reserve.slots: {role.reserve.slots}, expected at most {most} (of {most + 1} threads in "
+        f"{role.processes} processes one is left for other tasks)"
+        for name, role in file.roles.items()
+        if isinstance(role, AsyncServer)
+        and role.reserve is not None
+        and role.reserve.slots > (most := role.processes * role.threads - 1)
+    ]
 
 
 def _missing_variables(file: File, environ: Mapping[str, str]) -> list[str]:

@@ -75,6 +75,13 @@ class BackOffice(RoleBase):
     timeout: Seconds = 30.0
 
 
+class Reserve(Frozen):
+    """So many of a server's threads are kept for tasks of at least this priority."""
+
+    slots: Annotated[StrictInt, Field(ge=1, le=1024)]
+    priority: Annotated[StrictInt, Field(ge=1, le=100)]
+
+
 class AsyncServer(RoleBase):
     """A role that works through tasks. `queues`: none named means all; `coroutines`: at once, a process."""
 
@@ -82,6 +89,7 @@ class AsyncServer(RoleBase):
     health: Address = "127.0.0.1:8001"
     queues: tuple[Name, ...] = ()
     coroutines: Annotated[StrictInt, Field(ge=0, le=10_000)] = 100
+    reserve: Reserve | None = None
 
 
 Role = Annotated[BackOffice | AsyncServer, Field(discriminator="kind")]

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.job import Job
+from django_tandem.queue.priority import LOWEST
 from django_tandem.queue.statements import statement
 
 _CLAIM = statement("claim", "claim")
+_CLAIM_AT_LEAST = statement("claim", "claim_at_least")
 _RELEASE = statement("claim", "release")
 _POSTPONE = statement("claim", "postpone")
 _PARK = statement("pause", "park_claimed")
@@ -88,11 +90,19 @@ class Horizons:
 
 
 def claim(
-    connection: Connection, owner: Owner, epoch: int, horizons: Horizons, count: int, before: datetime = EVER
+    connection: Connection,
+    owner: Owner,
+    epoch: int,
+    horizons: Horizons,
+    count: int,
+    *,
+    before: datetime = EVER,
+    least: int = LOWEST,
 ) -> list[Job]:
     """At most `count` ready jobs that are due before `before`, in their order; now `owner` runs them.
 
-    No jobs where the fence has moved past `epoch`.
+    Where `least` is above 0 it is those of at least this priority, whatever is due before them: `horizons` are those of
+    such jobs then, and there is no `before`. No jobs where the fence has moved past `epoch`.
     """
     heard = horizons.heard
     parameters = {
@@ -101,10 +111,11 @@ def claim(
         "epoch": epoch,
         "queues": horizons.queues,
         "horizons": horizons.now(),
-        "before": before,
         "count": count,
+        **({"before": before} if least == LOWEST else {"least": least}),
     }
-    rows = connection.execute(_CLAIM, parameters, binary=True).fetchall()
+    how = _CLAIM if least == LOWEST else _CLAIM_AT_LEAST
+    rows = connection.execute(how, parameters, binary=True).fetchall()
     jobs = sorted(map(Job._make, rows), key=attrgetter("due", "id"))
     if before is EVER:
         horizons.claimed(jobs, heard)
@@ -117,12 +128,14 @@ def claim_unpaused(
     epoch: int,
     horizons: Horizons,
     count: int,
+    *,
     before: datetime,
+    least: int,
     paused: Collection[str],
 ) -> list[Job]:
     """As claim, without the jobs of `paused` tasks: those are parked, and others claimed in their place."""
     found: list[Job] = []
-    while count > 0 and (jobs := claim(connection, owner, epoch, horizons, count, before)):
+    while count > 0 and (jobs := claim(connection, owner, epoch, horizons, count, before=before, least=least)):
         parked = [job for job in jobs if job.task in paused] if paused else []
         found += [job for job in jobs if job.task not in paused] if parked else jobs
         if not parked:

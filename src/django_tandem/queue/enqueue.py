@@ -166,7 +166,7 @@ def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options) ->
         with connections[database].wrap_database_errors, cursor.copy(_COPY) as stream:
             stream.write("".join(rows))
         if state is State.READY:
-            cursor.execute(_ANNOUNCE, {"queue": task.queue_name, "due": due})
+            cursor.execute(_ANNOUNCE, {"queue": task.queue_name, "due": due, "priority": task.priority})
     if most:
         limits.admit_on_commit(database, set(keys))
     return ids

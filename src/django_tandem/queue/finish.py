@@ -88,6 +88,13 @@ def already_written(connection: Connection, owner: Owner, outcomes: Sequence[Out
     return {row[0] for row in connection.execute(_WRITTEN, parameters)}
 
 
+def report(connection: Connection, owner: Owner, dropped: Sequence[Outcome]) -> None:
+    """Tell of `dropped` outcomes, but for those that a statement brought which was cut off: it may have arrived since
+    it was last asked for."""
+    for outcome in lost(dropped, already_written(connection, owner, dropped)):
+        events.lease_lost(outcome)
+
+
 def _columns(owner: Owner, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Arrays, one element an outcome, in rising order of (id, attempt). Texts that are all NULL are left out:
     PostgreSQL finds an element of such an array by walking over those before it."""

@@ -17,9 +17,12 @@ _in_due_order = attrgetter("due", "id")
 
 
 class Held:
-    """In due order, whatever order they come in. Not locked: its owner is."""
+    """In due order, whatever order they come in. Jobs of at least the priority `urgent` are counted. Not locked: its
+    owner is."""
 
-    def __init__(self) -> None:
+    def __init__(self, urgent: int) -> None:
+        self.urgent = 0  # how many of them there are
+        self._least = urgent
         self._jobs: deque[Job] = deque()
         self._moved_at = 0.0
 
@@ -32,23 +35,33 @@ class Held:
         self._jobs.extend(jobs)
         if not in_order:
             self._jobs = deque(sorted(self._jobs, key=_in_due_order))
+        self.urgent += sum(job.priority >= self._least for job in jobs)
         self._moved_at = time.monotonic()
 
     def take(self) -> Job:
         """The first, to begin."""
         self._moved_at = time.monotonic()
-        return self._jobs.popleft()
+        job = self._jobs.popleft()
+        self.urgent -= job.priority >= self._least
+        return job
+
+    def take_urgent(self) -> Job:
+        """The first of the urgent, to begin."""
+        job = next(job for job in self._jobs if job.priority >= self._least)
+        self._remove(job)
+        self._moved_at = time.monotonic()
+        return job
 
     def take_out(self, job_id: int) -> Job | None:
         """The one with this id, wherever it is; None: it is not there."""
         job = next((job for job in self._jobs if job.id == job_id), None)
         if job is not None:
-            self._jobs.remove(job)
+            self._remove(job)
         return job
 
     def take_all(self) -> Collection[Job]:
         """All of them."""
-        jobs, self._jobs = self._jobs, deque()
+        jobs, self._jobs, self.urgent = self._jobs, deque(), 0
         return jobs
 
     def ids(self) -> set[int]:
@@ -58,6 +71,10 @@ class Held:
     def due_after(self, slots: int) -> datetime:
         """The due of the last that begins when so many slots begin one each."""
         return self._jobs[min(slots, len(self._jobs)) - 1].due
+
+    def _remove(self, job: Job) -> None:
+        self._jobs.remove(job)
+        self.urgent -= job.priority >= self._least
 
     @property
     def is_stale(self) -> bool:

@@ -7,17 +7,21 @@ to thread when jobs are short; other slots are woken when there is enough for th
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from datetime import datetime
 
 import psycopg
 
 from django_tandem.queue import claim, events, finish, lease
-from django_tandem.queue.claim import Horizons, Owner
+from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, shut_down
 from django_tandem.queue.held import Held
 from django_tandem.queue.job import Job, Outcome
-from django_tandem.queue.pace import MOST_HELD, Pace
+from django_tandem.queue.lane import General, Lane, Reserved
+from django_tandem.queue.listen import Ready
+from django_tandem.queue.pace import MOST_HELD
+from django_tandem.queue.priority import LOWEST, Reserve
 
 # An outcome waits at most this long for others to be written with it.
 SETTLE_S = 0.010
@@ -32,58 +36,51 @@ class Intake:
     `epoch` is the fence's epoch under which this worker may claim; None: it may not.
     """
 
-    def __init__(self, connection: Connection, owner: Owner, horizons: Horizons, threads: int) -> None:
+    def __init__(
+        self, connection: Connection, owner: Owner, queues: Sequence[str], threads: int, reserve: Reserve
+    ) -> None:
         self.connection = connection
         self.owner = owner
-        self.horizons = horizons
-        self.pace = Pace(threads)
+        lock = threading.Lock()
+        self.general = General(threads - reserve.slots, LOWEST, queues, lock)
+        self.reserved = Reserved(reserve.slots, reserve.priority, queues, lock)
         self.epoch: int | None = None
         self.paused: frozenset[str] = frozenset()
         self.broken: Exception | None = None
         self.begun = 0  # rises with each job that begins: how a stall is seen
-        self._threads = threads
-        self._held = Held()
+        self._held = Held(urgent=reserve.priority)
         self._running: set[int] = set()
-        self._stalled = False  # what was held went back: nothing is held until a slot is free
         self._outcomes: list[Outcome] = []
-        self._work = threading.Condition()
+        self._lock = lock
         self._exchanging = threading.Lock()
-        self._idle = 0
-        self._dry = False
         self._heard = 0
         self._closed = False
 
     # What slots call
 
-    def take(self) -> Job | None:
-        """The next job to begin; waits for one. None: there will be no more."""
+    def take(self, lane: Lane) -> Job | None:
+        """The next job to begin in `lane`; waits for one. None: there will be no more."""
         while True:
-            if self._wants_exchange() and self._exchanging.acquire(blocking=False):
-                try:
-                    self._exchange(by_slot=True)
-                finally:
-                    self._exchanging.release()
-            with self._work:
-                if self._held:
+            if self._wants_exchange(lane):
+                self.exchange(lane)
+            with self._lock:
+                if lane.fitting(self._held):
                     self.begun += 1
-                    job = self._held.take()
+                    job = lane.take(self._held)
                     self._running.add(job.id)
                     return job
                 if self._closed:
                     return None
-                if not self._wants_exchange() or self._exchanging.locked():
-                    self._idle += 1
-                    self._work.wait()
-                    self._idle -= 1
+                if not self._wants_exchange(lane) or self._exchanging.locked():
+                    lane.wait()
 
     def give(self, outcome: Outcome) -> None:
         """An outcome, to be written with the next exchange. A second one of the same attempt is dropped: it comes from
         a job that was given up and ended after all."""
-        with self._work:
+        with self._lock:
             if outcome.job.id not in self._running:
                 return
-            self.pace.observe(outcome.ended - outcome.began)
-            self._stalled = False
+            self.general.pace.observe(outcome.ended - outcome.began)
             self._outcomes.append(outcome)
             self._running.discard(outcome.job.id)
 
@@ -99,36 +96,44 @@ class Intake:
 
     # What the control loop calls
 
-    def hear(self, connection: Connection, announced: list[tuple[str, datetime]]) -> None:
-        """Jobs became ready: claim them, on `connection`, if there is room or one of them overtakes what is held."""
-        for queue, due in announced:
-            self.horizons.announced(queue, due)
+    def hear(self, connection: Connection, announced: Sequence[Ready]) -> None:
+        """Jobs became ready: claim them, on `connection`, if there is room or one of them overtakes what is held.
+        Nothing announced: look all the same."""
+        for lane in (self.general, self.reserved):
+            for queue, due, _ in announced:
+                lane.horizons.announced(queue, due)
         self._heard += 1
-        self._dry = False
-        with self._work:
-            room = self._room(self._idle)
-            full = bool(self._held) and not room
-            # Where it is full: the last of those that begin next. What is due before it begins first.
-            before = self._held.due_after(self._threads) if full else claim.EVER
-        if before is claim.EVER:
-            jobs = self._claim(connection, room)
-            self._dry = len(jobs) < room
-            self._hold(jobs, by_slot=False)
-        elif any(due < before for _, due in announced):
-            self._hold(self._claim(connection, self._threads, before), by_slot=False)
+        if self.general.slots and not self._fill(self.general, connection):
+            self._overtake(connection, announced)
+        least = self.reserved.least
+        if self.reserved.slots and (not announced or any(ready.priority >= least for ready in announced)):
+            self._fill(self.reserved, connection)
 
-    def exchange(self) -> None:
-        """Write outcomes and claim what there is room for; the thread that already does so is left to it."""
-        if self._exchanging.acquire(blocking=False):
-            try:
-                self._exchange(by_slot=False)
-            finally:
-                self._exchanging.release()
+    def _fill(self, lane: Lane, connection: Connection) -> bool:
+        """Claim what there is room for; False: there is none, for jobs are held."""
+        lane.dry = False
+        with self._lock:
+            room, held = lane.room(self._held), lane.fitting(self._held)
+        if not room and held:
+            return False
+        jobs = self._claim(connection, lane, room)
+        lane.dry = len(jobs) < room
+        self._hold(jobs)
+        return True
+
+    def _overtake(self, connection: Connection, announced: Sequence[Ready]) -> None:
+        """Claim what is due before the last of those that begin next."""
+        slots = self.general.slots
+        with self._lock:
+            before = self._held.due_after(slots) if self._held else None
+        if before is not None and any(ready.due < before for ready in announced):
+            self._hold(self._claim(connection, self.general, slots, before))
 
     @property
     def is_waiting(self) -> bool:
         """Whether there is something that must not wait long: held jobs beside idle slots, or outcomes."""
-        return bool((self._held and (self._idle or self._held.is_stale)) or self._outcomes)
+        fits = any(lane.idle and lane.fitting(self._held) for lane in (self.general, self.reserved))
+        return bool(fits or self._held.is_stale or self._outcomes)
 
     @property
     def is_holding(self) -> bool:
@@ -136,27 +141,28 @@ class Intake:
         return bool(self._held)
 
     def wake(self) -> None:
-        """Let one more slot take from what is held."""
-        with self._work:
-            self._work.notify()
+        """Let one more slot of each kind take from what is held."""
+        with self._lock:
+            self.general.work.notify()
+            self.reserved.work.notify()
 
     def settle_late(self) -> None:
         """Write the outcomes that have waited for long, and give back jobs that have."""
         if (outcomes := self._outcomes) and (not self._held or outcomes[0].age_s > SETTLE_S):
             self.exchange()
         if self._held.is_stale:
-            self._stalled = True
+            self.general.stalled = True
             self.release_held()
 
     def pause(self, tasks: frozenset[str]) -> None:
         """Begin no jobs of these tasks. What is held goes back, for a queue may have been paused too."""
         self.paused = tasks
         self.release_held()
-        self._dry = False
+        self.general.dry = self.reserved.dry = False
 
     def end_held(self, job_id: int) -> Job | None:
         """Take `job_id` out of what is held, to be given an outcome without being begun; None: it is not there."""
-        with self._work:
+        with self._lock:
             job = self._held.take_out(job_id)
             if job is not None:
                 self._running.add(job.id)
@@ -165,7 +171,7 @@ class Intake:
     def release_held(self) -> None:
         """Give back what is held and not begun."""
         with self._exchanging:
-            with self._work:
+            with self._lock:
                 held = self._held.take_all()
             try:
                 claim.release(self.connection, self.owner, held)
@@ -177,8 +183,7 @@ class Intake:
         self.epoch = None
         self._closed = True
         self.release_held()
-        with self._work:
-            self._work.notify_all()
+        self._wake_all()
 
     @property
     def is_empty(self) -> bool:
@@ -211,74 +216,90 @@ class Intake:
         with self._exchanging:
             arrived = finish.already_written(connection, self.owner, self._outcomes) if self._outcomes else set()
             self._outcomes = [outcome for outcome in self._outcomes if outcome.job.id not in arrived]
-            with self._work:
+            with self._lock:
                 in_hand = {*self._running, *self._held.ids(), *(o.job.id for o in self._outcomes)}
             claim.return_strays(connection, self.owner, in_hand)
             self.connection, self.broken = connection, None
-            self._dry = False
-        with self._work:
-            self._work.notify_all()
+            self.general.dry = self.reserved.dry = False
+        self._wake_all()
+
+    # What both call
+
+    def exchange(self, by: Lane | None = None) -> None:
+        """Write outcomes and claim what there is room for, unless another thread does so. `by`: where a slot asks."""
+        if not self._exchanging.acquire(blocking=False):
+            return
+        try:
+            self._exchange(by)
+        finally:
+            self._exchanging.release()
+        if self.reserved.idle and not self.reserved.dry:  # it wanted to, meanwhile
+            with self._lock:
+                self.reserved.work.notify()
 
     # How it is done
 
-    def _room(self, idle: int) -> int:
-        room = self.pace.room(len(self._held), idle)
-        return min(room, idle) if self._stalled else room
-
-    def _wants_exchange(self) -> bool:
+    def _wants_exchange(self, lane: Lane) -> bool:
         if self.broken is not None:
             return False
         held, outcomes = len(self._held), self._outcomes
         if outcomes and (not held or len(outcomes) >= MOST_HELD or outcomes[0].age_s > SETTLE_S):
             return True
-        if self.epoch is None or self._dry:
+        if self.epoch is None or lane.dry:
             return False
-        # Longer jobs are fetched before the last is taken, so that no slot waits for the database.
-        return not held or (not self.pace.short and held < self._threads)
+        return lane.is_short(self._held)
 
-    def _exchange(self, *, by_slot: bool) -> None:
-        with self._work:
+    def _exchange(self, by: Lane | None) -> None:
+        lane = by or self.general
+        with self._lock:
             outcomes, self._outcomes = self._outcomes, []
         heard = self._heard
-        room = 0 if self.epoch is None or self._dry else self._room(self._idle + by_slot)
+        room = 0 if self.epoch is None or lane.dry else lane.room(self._held, int(by is not None))
         try:
-            jobs = self._write_and_claim(outcomes, room)
+            jobs = self._write_and_claim(outcomes, lane, room)
         except psycopg.Error as error:
             self.broken = error
-            with self._work:
+            with self._lock:
                 self._outcomes = outcomes + self._outcomes
             return
         if room and len(jobs) < room and heard == self._heard:
-            self._dry = True
-        self._hold(jobs, by_slot=by_slot)
+            lane.dry = True
+        self._hold(jobs, by)
 
-    def _write_and_claim(self, outcomes: list[Outcome], room: int) -> list[Job]:
+    def _write_and_claim(self, outcomes: list[Outcome], lane: Lane, room: int) -> list[Job]:
         try:
             with self.connection.transaction() if outcomes and room else nullcontext():  # one commit for both
                 dropped = finish.finish(self.connection, self.owner, outcomes) if outcomes else []
-                jobs = self._claim(self.connection, room) if room else []
+                jobs = self._claim(self.connection, lane, room) if room else []
         except psycopg.DataError:
             # One outcome that cannot be stored must not hold up the others.
             dropped = finish.finish_each(self.connection, self.owner, outcomes)
             jobs = []
         if dropped:
-            # A statement that was cut off may have arrived since it was last asked for.
-            arrived = finish.already_written(self.connection, self.owner, dropped)
-            for outcome in finish.lost(dropped, arrived):
-                events.lease_lost(outcome)
+            finish.report(self.connection, self.owner, dropped)
         return jobs
 
-    def _claim(self, connection: Connection, count: int, before: datetime = claim.EVER) -> list[Job]:
+    def _claim(self, connection: Connection, lane: Lane, count: int, before: datetime = claim.EVER) -> list[Job]:
         if (epoch := self.epoch) is None or not count:
             return []
-        return claim.claim_unpaused(connection, self.owner, epoch, self.horizons, count, before, self.paused)
+        return claim.claim_unpaused(
+            connection, self.owner, epoch, lane.horizons, count, before=before, least=lane.least, paused=self.paused
+        )
 
-    def _hold(self, jobs: list[Job], *, by_slot: bool) -> None:
+    def _hold(self, jobs: list[Job], by: Lane | None = None) -> None:
         if not jobs:
             return
-        with self._work:
+        with self._lock:
             self._held.add(jobs)
-            if self._idle:
+            by_slot = int(by is not None)
+            if self.general.idle:
                 # Short jobs stay with the slot that fetched them.
                 more = len(self._held) - by_slot
-                self._work.notify(more if not self.pace.short else int(not by_slot))
+                self.general.work.notify(more if not self.general.pace.short else 1 - by_slot)
+            elif self.reserved.idle and self._held.urgent:
+                self.reserved.work.notify(self._held.urgent)
+
+    def _wake_all(self) -> None:
+        with self._lock:
+            self.general.work.notify_all()
+            self.reserved.work.notify_all()

@@ -7,6 +7,7 @@ import select
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from typing import NamedTuple
 
 from psycopg import Notify, sql
 
@@ -15,6 +16,14 @@ from django_tandem.queue.connect import Connection
 READY, FENCE, CANCEL, PAUSE = CHANNELS = "tandem_ready", "tandem_fence", "tandem_cancel", "tandem_pause"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Ready(NamedTuple):
+    """Jobs of a queue became ready: the earliest due and the highest priority among them."""
+
+    queue: str
+    due: datetime
+    priority: int
 
 
 class Ear:
@@ -35,10 +44,10 @@ class Ear:
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         self.connection = connection
 
-    def wait(self, seconds: float) -> tuple[list[tuple[str, datetime]], set[str]]:
+    def wait(self, seconds: float) -> tuple[list[Ready], set[str]]:
         """Wait until something is said, a wake-up, or for `seconds`.
 
-        Returns what became ready as (queue, earliest due), and which of the other channels said something. Raises
+        Returns what became ready, once a queue, and which of the other channels said something. Raises
         psycopg.OperationalError when the connection is broken.
         """
         pgconn = self.connection.pgconn
@@ -51,10 +60,11 @@ class Ear:
             pgconn.consume_input()
             while (notice := pgconn.notifies()) is not None:
                 heard.append((notice.relname.decode(), notice.extra.decode()))
-        ready: dict[str, datetime] = {}
-        for queue, due in (parse(payload) for channel, payload in heard if channel == READY):
-            ready[queue] = min(due, ready.get(queue, due))
-        return list(ready.items()), {channel for channel, _ in heard} - {READY}
+        ready: dict[str, Ready] = {}
+        for one in (parse(payload) for channel, payload in heard if channel == READY):
+            other = ready.get(one.queue, one)
+            ready[one.queue] = Ready(one.queue, min(one.due, other.due), max(one.priority, other.priority))
+        return list(ready.values()), {channel for channel, _ in heard} - {READY}
 
     def pause(self, seconds: float) -> None:
         """Wait for a wake-up or for `seconds`, without the database."""
@@ -72,8 +82,8 @@ class Ear:
                 pass
 
 
-def parse(payload: str) -> tuple[str, datetime]:
-    """An announcement, "queue seconds-since-1970", as queue and due. To the microsecond: a bound on due that was
-    rounded up would hide the job that is announced."""
-    queue, _, due = payload.rpartition(" ")
-    return queue, _EPOCH + timedelta(microseconds=int(Decimal(due) * 1_000_000))
+def parse(payload: str) -> Ready:
+    """An announcement, "queue seconds-since-1970 priority". To the microsecond: a bound on due that was rounded up
+    would hide the job that is announced."""
+    queue, due, priority = payload.rsplit(" ", 2)
+    return Ready(queue, _EPOCH + timedelta(microseconds=int(Decimal(due) * 1_000_000)), int(priority))

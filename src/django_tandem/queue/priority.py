@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
 
 LOWEST, HIGHEST = -100, 100
 
@@ -10,6 +11,21 @@ DEFAULT_PATIENCE = timedelta(seconds=10)
 
 # What makes priority strict: a level is worth more than any job ever waits.
 STRICT_PATIENCE = timedelta(days=3650)
+
+
+class Reserve(NamedTuple):
+    """So many slots begin only jobs of at least `priority`, 1 to 100: long jobs below it can never hold them all."""
+
+    slots: int = 0
+    priority: int = HIGHEST
+
+    def share(self, processes: int, number: int) -> Reserve:
+        """The part of the process `number`, from 0 on, of so many that are alike."""
+        each, rest = divmod(self.slots, processes)
+        return self._replace(slots=each + (number < rest))
+
+
+NO_RESERVE = Reserve()
 
 
 def head_start(priority: int, patience: timedelta) -> timedelta:

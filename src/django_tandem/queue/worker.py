@@ -15,7 +15,7 @@ import psycopg
 from django_tandem.errors import Cancelled, DatabaseUnreachable, TimedOut
 from django_tandem.processes.board import BoardRow
 from django_tandem.queue import claim, events, fence
-from django_tandem.queue.claim import Horizons, Owner
+from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.queue.coroutines import CoroutineSlots
 from django_tandem.queue.held import STALE_S
@@ -24,6 +24,7 @@ from django_tandem.queue.interrupt import Guard, Interrupts
 from django_tandem.queue.job import Outcome
 from django_tandem.queue.listen import CANCEL, FENCE, PAUSE, Ear
 from django_tandem.queue.loop import or_end_process
+from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.run import close_connections, cut_off, known, run
 
 # How often to look for what no announcement told: a fence that moved, a job whose notice was lost.
@@ -37,7 +38,8 @@ RECONNECT_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """`server` is the row in tandem_server, `threads` and `coroutines` the slots of each kind, `drain` seconds."""
+    """`server` is the row in tandem_server, `threads` and `coroutines` the slots of each kind, `drain` seconds.
+    `reserve`: some of the threads are for urgent jobs only."""
 
     alias: str
     server: int
@@ -46,6 +48,7 @@ class WorkerOptions:
     threads: int
     coroutines: int
     drain: float
+    reserve: Reserve = NO_RESERVE
 
 
 def main(options: WorkerOptions, row: BoardRow) -> int:
@@ -67,7 +70,7 @@ class Worker:
         self.row = row
         self.owner = Owner(options.server, os.getpid())
         self.ear = Ear(self._connect_quick())
-        self.intake = Intake(self._connect(), self.owner, Horizons(options.queues), options.threads)
+        self.intake = Intake(self._connect(), self.owner, options.queues, options.threads, options.reserve)
         self.interrupts = Interrupts(self._stuck)
         self.coroutines = CoroutineSlots(
             options.coroutines, options.threads, self.owner, row, self.interrupts, self._coroutine_done
@@ -127,8 +130,8 @@ class Worker:
             self._read_pauses(changed=True)
         if CANCEL in told:
             self._read_cancelled()
-        if ready := [(queue, due) for queue, due in ready if queue in self.options.queues]:
-            self.intake.hear(self.ear.connection, ready)
+        if mine := [one for one in ready if one.queue in self.options.queues]:
+            self.intake.hear(self.ear.connection, mine)
         if self.intake.is_waiting:
             self.intake.settle_late()
             if begun == self.intake.begun:
@@ -152,7 +155,9 @@ class Worker:
 
     def _slot(self, number: int) -> None:
         """A slot: take a job, run it, give its outcome; until there are no more."""
-        while (job := self.intake.take()) is not None:
+        is_general = number < self.intake.general.slots
+        lane = self.intake.general if is_general else self.intake.reserved
+        while (job := self.intake.take(lane)) is not None:
             try:
                 is_coroutine = known(job.task).is_coroutine
             except ImportError as error:

@@ -14,6 +14,7 @@ from django_tandem.processes.board import Board
 from django_tandem.processes.child import ChildSpec, Death
 from django_tandem.processes.supervisor import Supervisor
 from django_tandem.queue import worker
+from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.worker import WorkerOptions
 from django_tandem.serve import address, keeper, lifeline, logs
 from django_tandem.serve.health import Health
@@ -80,6 +81,7 @@ def _worker(
     tandem: Tandem, options: AsyncServer, identity: Identity, board: Board, number: int, listening: socket.socket
 ) -> ChildSpec:
     row = board.row(number)
+    reserve = Reserve(options.reserve.slots, options.reserve.priority) if options.reserve else NO_RESERVE
 
     def body() -> int:
         listening.close()  # its keeper's
@@ -91,6 +93,7 @@ def _worker(
             threads=options.threads,
             coroutines=options.coroutines,
             drain=options.drain,
+            reserve=reserve.share(options.processes, number),
         )
         try:
             return worker.main(working, row)

@@ -18,6 +18,7 @@ from django_tandem.processes.child import ChildSpec
 from django_tandem.processes.supervisor import Supervisor
 from django_tandem.queue import lease
 from django_tandem.queue.connect import connect
+from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.worker import WorkerOptions, main
 
 DEFAULTS = {"alias": "default", "queues": ["default"], "threads": 2, "coroutines": 10, "drain": 10}
@@ -41,6 +42,7 @@ if __name__ == "__main__":
     django.setup()
     given = {**DEFAULTS, **json.loads(sys.argv[1])}
     supervised = given.pop("supervised", False)
+    given["reserve"] = Reserve(*given.get("reserve", NO_RESERVE))
     options = WorkerOptions(**{**given, "queues": tuple(given["queues"])})
     board = Board(1, options.threads + options.coroutines)
     sys.exit(supervise(options, board) if supervised else main(options, board.row(0)))

@@ -26,10 +26,10 @@ def ear(others):
     os.close(ear.wake_write)
 
 
-def test_an_enqueued_job_is_announced_with_its_queue_and_due(ear, jobs):
+def test_an_enqueued_job_is_announced_with_its_queue_its_due_and_its_priority(ear, jobs):
     shared.nothing.using(queue_name="a queue", priority=5).enqueue()
     heard = ear.wait(5)
-    assert heard == ([("a queue", jobs()[0]["due"])], set())
+    assert heard == ([("a queue", jobs()[0]["due"], 5)], set())
     assert ear.wait(0) == NOTHING
 
 
@@ -45,13 +45,13 @@ def test_it_is_announced_at_commit_and_not_before(ear):
     assert ear.wait(0.1) == NOTHING
 
 
-def test_of_many_the_earliest_due_of_each_queue_is_heard(ear, jobs):
+def test_of_many_the_earliest_due_and_the_highest_priority_of_each_queue_are_heard(ear, jobs):
     with transaction.atomic():
         for queue, priority in (("a", 1), ("b", 0), ("a", 9), ("b", -9), ("a", 3)):
             shared.nothing.using(queue_name=queue, priority=priority).enqueue()
     ready, _ = ear.wait(5)
     dues = {job["priority"]: job["due"] for job in jobs()}
-    assert sorted(ready) == [("a", dues[9]), ("b", dues[0])]
+    assert sorted(ready) == [("a", dues[9], 9), ("b", dues[0], 0)]
 
 
 def test_a_job_for_later_is_not_announced(ear):
@@ -71,20 +71,20 @@ def test_the_due_of_a_strict_queue_is_heard_to_the_microsecond(ear, jobs, settin
     }
     for priority in (100, 99, 98, -98, -99, -100):
         shared.nothing.using(queue_name="urgent", priority=priority).enqueue()
-        assert ear.wait(5) == ([("urgent", jobs()[-1]["due"])], set())
+        assert ear.wait(5) == ([("urgent", jobs()[-1]["due"], priority)], set())
 
 
 def test_what_is_announced_while_a_statement_runs_is_heard_after_it(ear, others):
     speaker = others()
 
     def speak():
-        speaker.execute("SELECT pg_notify('tandem_ready', 'default 1700000000.5'), pg_notify('tandem_fence', 'r2')")
+        speaker.execute("SELECT pg_notify('tandem_ready', 'default 1700000000.5 -3'), pg_notify('tandem_fence', 'r2')")
 
     timer = threading.Timer(0.1, speak)
     timer.start()
     ear.connection.execute("SELECT pg_sleep(0.4)")
     timer.join()
-    assert ear.wait(5) == ([("default", datetime(2023, 11, 14, 22, 13, 20, 500000, tzinfo=timezone.utc))], {FENCE})
+    assert ear.wait(5) == ([("default", datetime(2023, 11, 14, 22, 13, 20, 500000, tzinfo=timezone.utc), -3)], {FENCE})
     assert ear.wait(0) == NOTHING
 
 
@@ -98,7 +98,7 @@ def test_a_job_that_comes_back_is_announced(ear, hand, jobs, way):
         "strays": lambda: claim.return_strays(hand.connection, hand.owner, []),
         "put_back": lambda: lease.put_back(hand.connection, *hand.owner, begun=[job.id]),
     }[way]()
-    assert ear.wait(5) == ([("default", job.due)], set())
+    assert ear.wait(5) == ([("default", job.due, 0)], set())
     assert jobs()[0]["due"] == job.due
 
 

@@ -13,6 +13,7 @@ from tests.office import Office
 from tests.waiting import until
 
 SUCCESSFUL, FAILED = 3, 4
+SLOTS = 4  # of the office's Async Server
 
 
 def test_it_runs_what_pages_enqueue_and_says_who_it_is(office, work, back_office, async_server):
@@ -50,6 +51,18 @@ def test_it_runs_what_pages_enqueue_and_says_who_it_is(office, work, back_office
     assert server.running.nothing_is_left()
     assert server.state == "stopped"
     assert len(work.results()) == 2
+
+
+def test_a_server_keeps_slots_for_urgent_jobs(office, work, async_server):
+    office.edit("[roles.async]", "[roles.async]\nreserve = { slots = 1, priority = 50 }")
+    async_server()
+    many = [work.hold(f"long-{number}") for number in range(8)]
+    until(lambda: len(work.lines("begin")) == SLOTS - 1)
+    urgent = work.write("urgent", priority=50)
+    assert [row[0] for row in until(work.results)] == [urgent]
+    assert len(work.lines("begin")) == SLOTS - 1
+    work.open()
+    assert len(work.finished(len(many) + 1)) == len(many) + 1
 
 
 def test_a_job_whose_worker_is_killed_begins_again_within_a_second_and_nothing_is_lost(work, async_server):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import psycopg
 
+from django_tandem.queue.priority import DEFAULT_PATIENCE, head_start
 from django_tandem.queue.statements import statement
 from tests.waiting import until
 
@@ -22,15 +23,15 @@ class Work:
         self.gate = office.folder / "gate"
         self.path.touch()
 
-    def enqueue(self, task, *arguments, after_s=0):
+    def enqueue(self, task, *arguments, after_s=0, priority=0):
         """Enqueue a task of the office, as its pages do; returns the job's id. It is to run after so many seconds."""
         parameters = {
             "queue": "default",
             "task": f"office.tasks.{task}",
             "arguments": json.dumps([[str(self.path), *arguments], {}]),
             "backend": "default",
-            "priority": 0,
-            "head_start": timedelta(0),
+            "priority": priority,
+            "head_start": head_start(priority, DEFAULT_PATIENCE),
             "id": None,
             "run_after": datetime.now(timezone.utc) + timedelta(seconds=after_s),
             **dict.fromkeys(("expires", "unique_key", "limit_key", "limit_most")),
@@ -43,9 +44,9 @@ class Work:
         """A job that says that it has begun, and goes on until `open`."""
         return self.enqueue("write_until", line, str(self.gate))
 
-    def write(self, line, after_s=0):
+    def write(self, line, after_s=0, priority=0):
         """A job that takes no time."""
-        return self.enqueue("write", line, after_s=after_s)
+        return self.enqueue("write", line, after_s=after_s, priority=priority)
 
     def open(self):
         self.gate.touch()

@@ -24,6 +24,18 @@ MISTAKES = {
         "roles.async.bind: unknown key, which roles of kind backoffice have; this one is of kind async"
     ],
     "[roles.async]\n[queues.x]\nzebra = 1": ["queues.x.zebra: unknown key, expected one of patience, strict"],
+    "[roles.async]\nreserve = 2": ["roles.async.reserve: 2, expected a table"],
+    "[roles.async]\nreserve = { slots = 1 }": [
+        "roles.async.reserve.priority: missing, expected the least priority that they begin"
+    ],
+    "[roles.async]\nreserve = { priority = 50 }": ["roles.async.reserve.slots: missing, expected how many threads"],
+    "[roles.async]\nreserve = { slots = 1, prioriti = 5, priority = 0 }": [
+        "roles.async.reserve.priority: 0, expected at least 1",
+        "roles.async.reserve.prioriti: unknown key, expected priority",
+    ],
+    "[roles.async]\nthreads = 2\nprocesses = 3\nreserve = { slots = 6, priority = 5 }": [
+        "roles.async.reserve.slots: 6, expected at most 5 (of 6 threads in 3 processes one is left for other tasks)"
+    ],
     "[roles.reports]": [
         'roles.reports.kind: missing, expected "backoffice" or "async" (only roles of these names need not say it)'
     ],

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_tandem.queue.options import Options
-from django_tandem.queue.priority import DEFAULT_PATIENCE, HIGHEST, LOWEST, STRICT_PATIENCE, head_start
+from django_tandem.queue.priority import DEFAULT_PATIENCE, HIGHEST, LOWEST, STRICT_PATIENCE, Reserve, head_start
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)
 priorities = st.integers(LOWEST, HIGHEST)
@@ -40,3 +40,10 @@ def test_among_equals_who_was_ready_first_goes_first(priority, patience, wait):
 def test_strict_lets_no_wait_count(low, high, wait):
     if low < high:
         assert due(NOON + wait, high, STRICT_PATIENCE) < due(NOON, low, STRICT_PATIENCE)
+
+
+@given(st.integers(1, 50), st.integers(1, 10))
+def test_reserved_slots_are_spread_over_the_processes(slots, processes):
+    shares = [Reserve(slots, 50).share(processes, number).slots for number in range(processes)]
+    assert sum(shares) == slots
+    assert max(shares) - min(shares) <= 1

@@ -22,15 +22,40 @@ WHERE id = ANY (ARRAY(
 RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history,
     expires_at, forgiven, limit_key, deaths;
 
+-- name: claim_at_least
+-- The same of jobs of at least a priority, which is above 0: level by level, so that no backlog below it is walked over.
+UPDATE tandem_job
+SET state = 2, server = %(server)s, worker = %(worker)s, attempt = attempt + 1, claimed_at = statement_timestamp(),
+    replace_key = NULL
+WHERE id = ANY (ARRAY(
+    SELECT job.id
+    FROM unnest(%(queues)s::text[], %(horizons)s::timestamptz[]) AS wanted (queue, horizon)
+    CROSS JOIN generate_series(%(least)s::integer, 100) AS level
+    CROSS JOIN LATERAL (
+        SELECT id, due FROM tandem_job
+        WHERE state + 0 = 1 AND priority > 0 AND queue = wanted.queue AND priority = level::smallint
+            AND due >= wanted.horizon
+        ORDER BY queue, priority, due, id
+        LIMIT %(count)s
+        FOR UPDATE SKIP LOCKED
+    ) AS job
+    WHERE (SELECT epoch FROM tandem_fence) = %(epoch)s
+        AND wanted.queue <> ALL (ARRAY(SELECT name FROM tandem_pause WHERE kind = 'queue'))
+    ORDER BY job.due, job.id
+    LIMIT %(count)s
+))
+RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history,
+    expires_at, forgiven, limit_key, deaths;
+
 -- name: release
 -- Claimed but not begun: back as it was, the attempt not counted.
 WITH job AS (
     UPDATE tandem_job
     SET state = 1, server = NULL, worker = NULL, attempt = attempt - 1, claimed_at = NULL
     WHERE id = ANY (%(ids)s::bigint[]) AND state + 0 = 2 AND server = %(server)s AND worker = %(worker)s
-    RETURNING queue, due
-), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+    RETURNING queue, due, priority
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;
 
 -- name: postpone
 -- Cannot run here (its task does not import): scheduled for later, for a server that knows it; the attempt not counted.
@@ -45,6 +70,6 @@ WITH job AS (
     UPDATE tandem_job
     SET state = 1, server = NULL, worker = NULL, attempt = attempt - 1, claimed_at = NULL
     WHERE state = 2 AND server = %(server)s AND worker = %(worker)s AND id <> ALL (%(ids)s::bigint[])
-    RETURNING queue, due
-), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+    RETURNING queue, due, priority
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;

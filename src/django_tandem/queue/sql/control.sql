@@ -68,9 +68,9 @@ WITH back AS (
              WHERE p.queue = back.queue), %(patience)s::interval),
         enqueued_at, run_after, started_at, history, limit_key, limit_most
     FROM back
-    RETURNING queue, due
-), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+    RETURNING queue, due, priority
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;
 
 -- name: count
 -- How many jobs a filter means, unfinished ones and, of the finished, those that have failed.

@@ -5,7 +5,8 @@ VALUES (
     %(queue)s, %(task)s, %(arguments)s, %(backend)s, %(priority)s::smallint, 1,
     statement_timestamp() - %(head_start)s::interval, statement_timestamp()
 )
-RETURNING id, extract(epoch FROM enqueued_at)::float8, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due));
+RETURNING id, extract(epoch FROM enqueued_at)::float8,
+    pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority);
 
 -- name: enqueue_as
 -- One job with more: an id that was reserved, a time before which it waits outside the ready index, one after which it
@@ -25,7 +26,7 @@ VALUES (
 )
 ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
 RETURNING id, extract(epoch FROM enqueued_at)::float8,
-    CASE WHEN state = 1 THEN pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) END;
+    CASE WHEN state = 1 THEN pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) END;
 
 -- name: enqueue_or_replace
 -- The same with a key that only one waiting job has: the one that has it takes all that is new, and keeps its id.
@@ -48,7 +49,7 @@ ON CONFLICT (replace_key) WHERE replace_key IS NOT NULL DO UPDATE SET
     enqueued_at = excluded.enqueued_at, run_after = excluded.run_after, expires_at = excluded.expires_at,
     limit_key = excluded.limit_key, limit_most = excluded.limit_most, forgiven = first.attempt
 RETURNING id, extract(epoch FROM enqueued_at)::float8,
-    CASE WHEN state = 1 THEN pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) END;
+    CASE WHEN state = 1 THEN pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) END;
 
 -- name: first
 -- The unfinished job that has a unique key.
@@ -63,5 +64,5 @@ SELECT array_agg(nextval('tandem_job_id_seq')), extract(epoch FROM statement_tim
 COPY tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at, limit_key, limit_most) FROM STDIN;
 
 -- name: announce
--- Tell the workers of a queue the earliest due that became ready.
-SELECT pg_notify('tandem_ready', %(queue)s || ' ' || extract(epoch FROM %(due)s::timestamptz));
+-- Tell the workers of a queue the earliest due, and the highest priority, of what became ready.
+SELECT pg_notify('tandem_ready', %(queue)s || ' ' || extract(epoch FROM %(due)s::timestamptz) || ' ' || %(priority)s::smallint);

@@ -13,9 +13,9 @@ WITH job AS (
     UPDATE tandem_job
     SET state = 1, server = NULL, worker = NULL, attempt = attempt - 1, claimed_at = NULL
     WHERE state = 2 AND server = %(server)s AND worker = %(worker)s AND id <> ALL (%(begun)s::bigint[])
-    RETURNING queue, due
-), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+    RETURNING queue, due, priority
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;
 
 -- name: return_innocent
 -- Of a dead worker under which a suspect ran (of those it runs one at a time): what ran beside it comes back, and the
@@ -37,9 +37,9 @@ WITH job AS (
             SELECT FROM tandem_job WHERE state = 2 AND server = %(server)s AND worker = %(worker)s
                 AND deaths + 1 >= %(most)s
         )
-    RETURNING queue, due
-), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+    RETURNING queue, due, priority
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;
 
 -- name: return_begun
 -- Begun and cut off: back with the attempt counted, and what happened added to the history.
@@ -55,9 +55,9 @@ WITH job AS (
         ) || ']'
     WHERE state = 2 AND server = %(server)s AND (%(worker)s::integer IS NULL OR worker = %(worker)s)
         AND deaths + 1 < %(most)s
-    RETURNING queue, due
-), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+    RETURNING queue, due, priority
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;
 
 -- name: bury
 -- Begun and cut off too often: failed, with the reason, so that it kills no more workers.

@@ -17,9 +17,9 @@ WITH room AS (
             ORDER BY limit_key, due, id LIMIT greatest(room.places, 0)
         ) AS waiting
     )) AND state = 5
-    RETURNING queue, due
-), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+    RETURNING queue, due, priority
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;
 
 -- name: keys_with_room
 -- Keys that have jobs waiting and room for them, after a given one, found from key to key: of a key with many jobs the

@@ -34,12 +34,12 @@ WITH job AS (
         WHERE state = 6 AND task <> ALL (ARRAY(SELECT name FROM tandem_pause WHERE kind = 'task'))
         LIMIT %(count)s FOR UPDATE SKIP LOCKED
     ))
-    RETURNING queue, due
-), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+    RETURNING queue, due, priority
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;
 
 -- name: announce
--- The workers of a queue that goes on are told what is due first.
-SELECT pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM (
+-- The workers of a queue that goes on are told what is due first. Of priorities nothing is known: any may be there.
+SELECT pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' 100') FROM (
     SELECT queue, due FROM tandem_job WHERE state = 1 AND queue = %(name)s::text ORDER BY queue, due, id LIMIT 1
 ) AS first;

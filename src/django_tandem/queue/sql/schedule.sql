@@ -34,6 +34,6 @@ WITH job AS (
         SELECT id FROM tandem_job WHERE state = 0 AND due <= statement_timestamp()
         ORDER BY due LIMIT %(count)s FOR UPDATE SKIP LOCKED
     ))
-    RETURNING job.queue, job.due
-), earliest AS (SELECT queue, min(due) AS due, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due)) FROM earliest;
+    RETURNING job.queue, job.due, job.priority
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
+SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;
