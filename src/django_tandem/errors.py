@@ -73,6 +73,10 @@ class FenceHeld(Refused):
     """The fence names another release: activate this one, or serve that one."""
 
 
+class HostFailed(TandemError):
+    """A host did not do what it was told; the message says which, and why: mend it, then ship or resume."""
+
+
 class TimedOut(TandemError):
     """A job ran longer than its task's timeout, and was stopped: give it more time, or less to do."""
 

@@ -41,7 +41,7 @@ class Ear:
         # What arrives while a statement runs on it is read with the statement's answer, and told to this handler only.
         connection.add_notify_handler(self._heard.append)
         for channel in CHANNELS:
-            connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            listen_to(connection, channel)
         self.connection = connection
 
     def wait(self, seconds: float) -> tuple[list[Ready], set[str]]:
@@ -80,6 +80,11 @@ class Ear:
         with suppress(BlockingIOError):
             while os.read(self.wake_read, 4096):
                 pass
+
+
+def listen_to(connection: Connection, channel: str) -> None:
+    """What is said on `channel` from now on comes to `connection`."""
+    connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
 
 
 def parse(payload: str) -> Ready:

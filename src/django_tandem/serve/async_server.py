@@ -10,13 +10,15 @@ from django.db import connections
 from django_tandem.config.boot import boot
 from django_tandem.config.schema import AsyncServer, Tandem
 from django_tandem.errors import TandemError
+from django_tandem.processes import sockets
 from django_tandem.processes.board import Board
 from django_tandem.processes.child import ChildSpec, Death
 from django_tandem.processes.supervisor import Supervisor
 from django_tandem.queue import worker
 from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.worker import WorkerOptions
-from django_tandem.serve import address, keeper, lifeline, logs
+from django_tandem.serve import handed as taking
+from django_tandem.serve import keeper, lifeline, logs
 from django_tandem.serve.health import Health
 from django_tandem.serve.identity import Identity, register
 from django_tandem.serve.keeper import KeeperOptions
@@ -37,7 +39,8 @@ def serve(tandem: Tandem, role: str) -> int:
     assert isinstance(options, AsyncServer)  # noqa: S101 - the command chose by kind
     boot(tandem, role)
     logs.prepare()
-    listening = address.listen(options.health, f"roles.{role}.health")
+    handed = taking.take()
+    listening = handed.listening if handed else sockets.listen(options.health, f"roles.{role}.health")
     identity = register(tandem, role)
     connections.close_all()  # none may be shared with the children
 
@@ -53,8 +56,10 @@ def serve(tandem: Tandem, role: str) -> int:
         identity=identity,
         standing=standing,
         mailbox=mailbox,
-        health=(listening, health),
+        health=(handed.private if handed else listening, health),
+        shared_health=(listening, health) if handed else None,
         loops=True,
+        may_take_fence=handed is None,
     )
 
     def on_death(death: Death) -> None:
@@ -72,7 +77,7 @@ def serve(tandem: Tandem, role: str) -> int:
     )
     lifeline.watch(supervisor)
     code = supervisor.run()
-    address.remove(options.health)
+    handed.remove() if handed else sockets.remove(options.health)
     keeper.retire(tandem.alias, identity)
     return code
 

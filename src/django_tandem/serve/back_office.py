@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,12 @@ from django.utils.module_loading import import_string
 from django_tandem.config.boot import boot
 from django_tandem.config.schema import BackOffice, Tandem
 from django_tandem.errors import SettingsNotImportable
+from django_tandem.processes import sockets
 from django_tandem.processes.child import ChildSpec, Death
 from django_tandem.processes.supervisor import Supervisor
-from django_tandem.serve import address, keeper, lifeline, logs
+from django_tandem.serve import handed as taking
+from django_tandem.serve import keeper, lifeline, logs
+from django_tandem.serve.handed import Gate
 from django_tandem.serve.health import Health, wrap
 from django_tandem.serve.identity import register
 from django_tandem.serve.keeper import KeeperOptions
@@ -40,20 +44,29 @@ def serve(tandem: Tandem, role: str) -> int:
     boot(tandem, role)
     logs.prepare()
     application = _application(tandem)
-    listening = address.listen(options.bind, f"roles.{role}.bind")
+    handed = taking.take()
+    listening = handed.listening if handed else sockets.listen(options.bind, f"roles.{role}.bind")
     identity = register(tandem, role)
     connections.close_all()  # none may be shared with the children
 
     mailbox, standing = Mailbox(), Standing()
-    keeping = KeeperOptions(alias=tandem.alias, identity=identity, standing=standing, mailbox=mailbox)
+    gate = Gate(standing, options.processes) if handed else None
     health = Health(
         identity=identity,
         token=tandem.health_token.get_secret_value() if tandem.health_token else None,
         standing=standing,
-        unready=standing.unready,
+        unready=lambda: standing.unready() or (gate.unready() if gate else None),
         behind_proxy=listening.family == socket.AF_UNIX,
     )
-    gunicorn = partial(_run_gunicorn, options, listening, wrap(application, health), os.getpid())
+    keeping = KeeperOptions(
+        alias=tandem.alias,
+        identity=identity,
+        standing=standing,
+        mailbox=mailbox,
+        health=(handed.private, replace(health, behind_proxy=False)) if handed else None,
+        may_take_fence=handed is None,
+    )
+    gunicorn = partial(_run_gunicorn, options, listening, wrap(application, health), os.getpid(), gate)
 
     def on_death(death: Death) -> None:
         if death.name == "keeper":
@@ -64,7 +77,8 @@ def serve(tandem: Tandem, role: str) -> int:
         # Who comes from now on is refused at once: another process that held the socket open would let them wait.
         # And who takes this server's place may bind a Unix socket there: later the file would be theirs.
         listening.close()
-        address.remove(options.bind)
+        if handed is None:
+            sockets.remove(options.bind)
         mailbox.draining()
 
     supervisor = Supervisor(
@@ -76,6 +90,8 @@ def serve(tandem: Tandem, role: str) -> int:
     )
     lifeline.watch(supervisor)
     code = supervisor.run()
+    if handed:
+        handed.remove()
     keeper.retire(tandem.alias, identity)
     return code
 
@@ -94,7 +110,9 @@ def _application(tandem: Tandem) -> WSGIApplication:
     return application
 
 
-def _run_gunicorn(options: BackOffice, listening: socket.socket, application: WSGIApplication, parent: int) -> int:
+def _run_gunicorn(
+    options: BackOffice, listening: socket.socket, application: WSGIApplication, parent: int, gate: Gate | None
+) -> int:
     """The body of gunicorn's process: its arbiter, which forks the workers that answer."""
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
@@ -112,6 +130,15 @@ def _run_gunicorn(options: BackOffice, listening: socket.socket, application: WS
             super().murder_workers()
 
     class Refusing(ThreadWorker):
+        def run(self) -> None:
+            if gate is not None:
+                gate.wait(self.age, self._lives)
+            super().run()
+
+        def _lives(self) -> bool:
+            self.notify()
+            return self.alive and os.getppid() == self.ppid
+
         def set_accept_enabled(self, enabled: bool | None) -> None:
             super().set_accept_enabled(enabled)
             if not enabled and (not self.alive or os.getppid() != self.ppid):

@@ -24,6 +24,7 @@ from django_tandem.processes.child import ChildSpec
 from django_tandem.processes.signals import Signals
 from django_tandem.queue import events, fence, firing, lease, rescuer, scheduler
 from django_tandem.queue.connect import Connection, connect
+from django_tandem.queue.listen import FENCE, listen_to
 from django_tandem.serve import standing
 from django_tandem.serve.health import Health, HealthServer
 from django_tandem.serve.identity import Identity
@@ -41,15 +42,18 @@ LOOK_AGAIN_S = (1.0, 5.0)
 
 @dataclass(frozen=True, kw_only=True)
 class KeeperOptions:
-    """`health`: the listening socket of a server that has no pages, and what is answered there. `loops`: whether this
-    server rescues and schedules."""
+    """`health`: a listening socket that this server has alone, and what is answered there; `shared_health`: one that
+    others of its role have too, where only those answer that are active. `loops`: whether it rescues and schedules.
+    `may_take_fence`: whether it makes its release the active one where none is."""
 
     alias: str
     identity: Identity
     standing: Standing
     mailbox: Mailbox
     health: tuple[socket.socket, Health] | None = None
+    shared_health: tuple[socket.socket, Health] | None = None
     loops: bool = False
+    may_take_fence: bool = True
 
 
 def child(options: KeeperOptions, not_mine: socket.socket | None = None) -> ChildSpec:
@@ -80,7 +84,10 @@ class Keeper:
         self._selector.register(self._signals.fileno(), selectors.EVENT_READ)
         self._selector.register(options.mailbox.read, selectors.EVENT_READ)
         self._stop = threading.Event()
+        self._active = threading.Event()
+        self._fence_moved = False
         self._connection: Connection | None = None
+        self._listening_on = -1
         self._state = ""
         self._renewed_at = 0.0
         self._give_back: list[tuple[float, WorkerDied]] = []
@@ -91,7 +98,7 @@ class Keeper:
         self._hear()
         while not self._stop.is_set():
             self._turn()
-            self._selector.select(TURN_S)
+            self._selector.select(0 if self._fence_moved else TURN_S)
             self._hear()
         self._turn()  # the last of the dead
         self._disconnect()
@@ -114,7 +121,7 @@ class Keeper:
             return "draining"
         release = self.options.identity.release
         seen = fence.read(self._connected())
-        if seen.release is None:
+        if seen.release is None and self.options.may_take_fence:
             seen = fence.take_if_empty(self._connected(), release)
         return "active" if seen.release == release else "standby"
 
@@ -124,6 +131,8 @@ class Keeper:
             self._renewed_at = time.monotonic()
         self._state = state
         self.options.standing.tell(state)
+        if state == "active":
+            self._active.set()
 
     def _give_back_jobs(self, connection: Connection) -> None:
         now = time.monotonic()
@@ -135,17 +144,36 @@ class Keeper:
     def _hear(self) -> None:
         if self._signals.arrived():
             self._stop.set()
+        self._hear_fence()
         now = time.monotonic()
         self._give_back += [(now + later, death) for death in self._words.read() for later in (0.0, *LOOK_AGAIN_S)]
 
+    def _hear_fence(self) -> None:
+        """The turn after this one reads the fence, whatever was said; here it is only to be taken off the wire."""
+        self._fence_moved = False
+        if self._connection is None:
+            return
+        try:
+            self._connection.pgconn.consume_input()
+            while self._connection.pgconn.notifies() is not None:
+                pass
+        except psycopg.Error:
+            self._disconnect()
+
     def _start_threads(self) -> None:
-        alias = self.options.alias
+        alias, shared = self.options.alias, self.options.shared_health
         if self.options.health is not None:
             self._thread(HealthServer(*self.options.health).serve_forever)
+        if shared is not None:
+            self._thread(lambda: self._serve_when_active(HealthServer(*shared)))
         if self.options.loops:
             self._thread(lambda: rescuer.run(alias, self._stop))
             self._thread(lambda: scheduler.run(alias, self._stop))
             self._thread(lambda: firing.run(self.options.identity.release, self._stop))
+
+    def _serve_when_active(self, server: HealthServer) -> None:
+        self._active.wait()
+        server.serve_forever()
 
     def _thread(self, target: Callable[[], object]) -> None:
         def run_or_leave() -> None:
@@ -158,12 +186,23 @@ class Keeper:
         threading.Thread(target=run_or_leave, daemon=True).start()
 
     def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
+        if self._connection is not None and self._connection.closed:
+            self._disconnect()
+        if self._connection is None:
             self._connection = connect(self.options.alias, purpose=f"keeper {self.options.identity.id}")
+            self._connection.add_notify_handler(self._notice)
+            listen_to(self._connection, FENCE)
+            self._listening_on = self._connection.fileno()
+            self._selector.register(self._listening_on, selectors.EVENT_READ)
         return self._connection
+
+    def _notice(self, _: object) -> None:
+        """It was said while a statement ran, which may have read the fence before."""
+        self._fence_moved = True
 
     def _disconnect(self) -> None:
         if self._connection is not None:
+            self._selector.unregister(self._listening_on)
             self._connection.close()
             self._connection = None
 

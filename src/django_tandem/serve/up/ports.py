@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django_tandem.config.schema import BackOffice, Tandem
-from django_tandem.serve.address import listen
+from django_tandem.processes.sockets import listen
 
 
 def must_be_free(tandem: Tandem) -> None:

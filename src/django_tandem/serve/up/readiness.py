@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 
 from django_tandem.config.schema import BackOffice, Role, Tandem
+from django_tandem.processes import ask
 from django_tandem.processes.supervisor import Supervisor
 from django_tandem.queue.fence import Fence
 from django_tandem.serve.up.log import Log
 
 ASK_EVERY_S = 0.2
-ASK_TIMEOUT_S = 2.0
 
 
 @contextmanager
@@ -68,24 +67,8 @@ def address_of(role: Role) -> str:
 
 def is_ready(address: str) -> bool:
     """Whether the server at `address` answers /-/ready with 200."""
-    connection = _connection(address)
-    try:
-        connection.request("GET", "/-/ready")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _connection(address: str) -> http.client.HTTPConnection:
-    if not address.startswith("unix:"):
-        return http.client.HTTPConnection(address, timeout=ASK_TIMEOUT_S)
-    connection = http.client.HTTPConnection("localhost", timeout=ASK_TIMEOUT_S)
-    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.sock.settimeout(ASK_TIMEOUT_S)
-    connection.sock.connect(address.removeprefix("unix:"))
-    return connection
+    answer = ask.get(address, "/-/ready")
+    return answer is not None and answer.status == HTTPStatus.OK
 
 
 def _summary(tandem: Tandem, where: str, standing: Fence) -> list[tuple[str, str]]:

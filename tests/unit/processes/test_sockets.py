@@ -6,8 +6,8 @@ import psutil
 import pytest
 
 from django_tandem.errors import PortTaken
-from django_tandem.serve import address
-from django_tandem.serve.address import listen
+from django_tandem.processes import sockets
+from django_tandem.processes.sockets import listen
 
 
 @pytest.fixture
@@ -83,10 +83,10 @@ def test_a_unix_socket_is_a_file_until_it_is_removed(listening, folder):
     where = f"unix:{folder}/s"
     listening(where)
     assert stat.S_ISSOCK((folder / "s").stat().st_mode)
-    address.remove(where)
+    sockets.remove(where)
     assert not (folder / "s").exists()
-    address.remove(where)
-    address.remove("127.0.0.1:8000")
+    sockets.remove(where)
+    sockets.remove("127.0.0.1:8000")
 
 
 def test_a_unix_socket_of_a_server_that_lives_is_refused_and_left_alone(listening, folder):
