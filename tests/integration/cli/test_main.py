@@ -13,6 +13,7 @@ NEED_A_PROJECT = [
     ("config", "show", "async"),
     ("config", "diff"),
     ("config", "digest"),
+    ("locks", "list"),
     ("manage", "migrate"),
     ("queues", "list"),
     ("queues", "pause", "default"),
