@@ -77,6 +77,10 @@ class LockLost(TandemError):
     """The connection that a named lock lived in ended: what the block did may have been beside another's."""
 
 
+class NotDrained(TandemError):
+    """Jobs of a queue that is paused still run: wait longer, or cancel them."""
+
+
 class FenceHeld(Refused):
     """The fence names another release: activate this one, or serve that one."""
 

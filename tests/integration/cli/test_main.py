@@ -15,6 +15,7 @@ NEED_A_PROJECT = [
     ("config", "digest"),
     ("locks", "list"),
     ("manage", "migrate"),
+    ("queues", "drain", "default"),
     ("queues", "list"),
     ("queues", "pause", "default"),
     ("queues", "resume", "default"),
