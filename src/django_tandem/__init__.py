@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django_tandem.queue.keys import Limit, Unique
+    from django_tandem.queue.lock import lock
     from django_tandem.queue.recurring import cron
     from django_tandem.queue.retry import Retry
     from django_tandem.queue.task import TandemTask, task
 
-__all__ = ["Limit", "Retry", "TandemTask", "Unique", "cron", "task"]
+__all__ = ["Limit", "Retry", "TandemTask", "Unique", "cron", "lock", "task"]
 
 # Looked up when asked for: to start a command or a worker must not load all of it.
 _HOME = {
@@ -23,6 +24,7 @@ _HOME = {
     "TandemTask": "django_tandem.queue.task",
     "Unique": "django_tandem.queue.keys",
     "cron": "django_tandem.queue.recurring",
+    "lock": "django_tandem.queue.lock",
     "task": "django_tandem.queue.task",
 }
 

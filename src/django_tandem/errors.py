@@ -69,6 +69,18 @@ class AlreadyEnqueued(Refused):
     """A job that must be the only one of its key is unfinished: let it end, or take its result."""
 
 
+class LockTaken(Refused):
+    """Another holds a named lock, and the message says who: let it end, wait longer, or end that process."""
+
+
+class LockLost(TandemError):
+    """The connection that a named lock lived in ended: what the block did may have been beside another's."""
+
+
+class NotDrained(TandemError):
+    """Jobs of a queue that is paused still run: wait longer, or cancel them."""
+
+
 class FenceHeld(Refused):
     """The fence names another release: activate this one, or serve that one."""
 

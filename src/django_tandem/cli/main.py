@@ -14,6 +14,7 @@ from django_tandem.errors import TandemError
 COMMANDS: Mapping[str, str] = {
     "check": "django_tandem.cli.check:check",
     "config": "django_tandem.cli.config:config",
+    "locks": "django_tandem.cli.locks:locks",
     "manage": "django_tandem.cli.manage:manage",
     "queues": "django_tandem.cli.queues:queues",
     "schedules": "django_tandem.cli.schedules:schedules",

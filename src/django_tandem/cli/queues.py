@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from rich import box
@@ -10,13 +13,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.control import pausing
+from django_tandem.cli.control import pausing, who
 from django_tandem.cli.project import json_option, with_queue
+from django_tandem.errors import NotDrained
+
+if TYPE_CHECKING:
+    from django_tandem.queue.control import Drained
+
+# How many jobs a message names.
+NAMED = 10
 
 
 @click.group()
 def queues() -> None:
-    """Look at queues, pause one."""
+    """Look at queues, pause one, drain one."""
 
 
 for command in pausing("queue"):
@@ -56,3 +66,53 @@ def list_queues(as_json: bool) -> None:
         console.print("no unfinished jobs")
     for name, by in tasks.items():
         console.print(f"task {escape(name)} is [yellow]paused by {escape(by)}[/]")
+
+
+@queues.command()
+@click.argument("name", metavar="QUEUE")
+@click.option("--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="No longer than this; 0 only looks.")
+@json_option
+@with_queue
+def drain(name: str, wait: float | None, as_json: bool) -> None:
+    """Pause QUEUE, and wait until none of its jobs runs. What waits stays."""
+    from django_tandem.queue import control
+
+    with _progress(name, quiet=as_json) as show:
+        stands = control.drain(name, by=who(), wait=wait, on_look=show)
+    if as_json:
+        running = [job._asdict() for job in stands.running]
+        facts = {"queue": name, "changed": stands.is_new, "drained": stands.is_empty, "running": running}
+        click.echo(json.dumps(facts))
+    if not stands.is_paused:
+        raise NotDrained(f"queue {name} was resumed meanwhile: {_jobs(stands)}")
+    if not stands.is_empty:
+        names = ", ".join(f"{job.id} ({job.task})" for job in stands.running[:NAMED])
+        more = f" and {len(stands.running) - NAMED:,} more" if len(stands.running) > NAMED else ""
+        raise NotDrained(f"queue {name} stays paused, and {_jobs(stands)}" + (f": {names}{more}" if names else ""))
+    if not as_json:
+        click.echo(f"drained queue {name}: none of its jobs runs; tandem queues resume {name} lets them begin again")
+
+
+@contextmanager
+def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[Drained], None]]:
+    """Shows how a drain stands: on a terminal in one line that changes, else in a line for each change."""
+    console, said = Console(highlight=False, quiet=quiet), [""]
+    with console.status(f"pausing queue {escape(name)}") as line:
+
+        def show(stands: Drained) -> None:
+            text = f"queue {name} is paused: {_jobs(stands)}"
+            if text != said[0]:
+                said[0] = text
+                if console.is_terminal:
+                    line.update(escape(text))
+                elif not stands.is_empty:
+                    console.print(escape(text), soft_wrap=True)
+
+        yield show
+
+
+def _jobs(stands: Drained) -> str:
+    jobs = len(stands.running)
+    if not jobs and not stands.is_empty:
+        return "a worker may be about to begin one of its jobs"
+    return f"{jobs:,} job{' still runs' if jobs == 1 else 's still run'}"

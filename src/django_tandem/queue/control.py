@@ -1,13 +1,15 @@
-"""Control: end jobs, have failed ones retried, pause queues and tasks. What a person may do to the queue."""
+"""Control: end jobs, have failed ones retried, pause queues and tasks, drain queues. What a person may do."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from django.db import connections
+from django.db.transaction import TransactionManagementError
 
 from django_tandem.errors import InvalidJob
 from django_tandem.queue.options import queue_database, queue_options
@@ -17,6 +19,9 @@ from django_tandem.queue.states import State
 
 # In one statement, so that a million jobs do not make one long transaction.
 BATCH = 1000
+
+# How often a drain looks.
+LOOK_S = 0.2
 
 Kind = Literal["queue", "task"]
 
@@ -73,6 +78,25 @@ class Pause(NamedTuple):
     by: str
 
 
+class Running(NamedTuple):
+    """A job that runs: by which server (its id) and worker (its process id)."""
+
+    id: int
+    task: str
+    server: int
+    worker: int
+
+
+class Drained(NamedTuple):
+    """How a drain stands. `is_new`: the queue was not paused before; `is_paused`: nobody has resumed it meanwhile;
+    `is_empty`: none of its jobs runs, and none will."""
+
+    is_new: bool
+    is_paused: bool
+    is_empty: bool
+    running: list[Running]
+
+
 def count(jobs: Jobs) -> Count:
     """What cancel and retry would find now."""
     return Count(*_rows("control", "count", jobs._parameters)[0])
@@ -127,9 +151,42 @@ def resume(kind: Kind, name: str) -> bool:
     return was_paused
 
 
+def drain(
+    queue: str, *, by: str, wait: float | None = None, on_look: Callable[[Drained], object] = lambda _: None
+) -> Drained:
+    """Pause `queue`, and wait until none of its jobs runs; what waits stays and begins when it is resumed.
+
+    `wait`: seconds at most; None as long as it takes, 0 looks once. It ends early where somebody resumes the queue.
+    `on_look` is told how it stands, about five times a second. Raises InvalidJob, and TransactionManagementError inside
+    a transaction, which would keep the pause to itself.
+    """
+    if wait is not None and not wait >= 0:
+        raise InvalidJob(f"wait is {wait!r}; expected seconds, 0 or more, or None")
+    if connections[queue_database()].in_atomic_block:
+        raise TransactionManagementError("drain waits for workers, which must see its pause: call it outside atomic()")
+    began = time.monotonic()
+    is_new = pause("queue", queue, by=by)
+    ((at,),) = _rows("pause", "now", {})
+    while True:
+        stands = _look(queue, at, is_new=is_new)
+        on_look(stands)
+        left = LOOK_S if wait is None else wait - (time.monotonic() - began)
+        if stands.is_empty or not stands.is_paused or left <= 0:
+            return stands
+        time.sleep(min(LOOK_S, left))
+
+
 def paused() -> list[Pause]:
     """What is paused."""
     return [Pause(*row) for row in _rows("pause", "paused", {})]
+
+
+def _look(queue: str, at: datetime, *, is_new: bool) -> Drained:
+    """First whether all see the pause, then what runs: the other way round a claim could end in between."""
+    ((claims,),) = _rows("pause", "claims_since_before", {"at": at})
+    running = [Running(*row) for row in _rows("pause", "running", {"queue": queue})]
+    is_paused = any(pause.kind == "queue" and pause.name == queue for pause in paused())
+    return Drained(is_new, is_paused, is_paused and not claims and not running, running)
 
 
 def _check_pause(kind: str, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
+from django_tandem.errors import LockLost
 from django_tandem.queue.job import Job, Outcome
 
 logger = logging.getLogger("django_tandem.queue")
@@ -145,3 +146,8 @@ def thread_died(name: str, error: BaseException) -> None:
 def loop_failed(loop: str, error: Exception) -> None:
     """One turn of a loop failed; the next comes."""
     logger.warning("%s: %s: %s; trying again", loop, type(error).__name__, " ".join(str(error).split()))
+
+
+def lock_lost(error: LockLost) -> None:
+    """A named lock was lost under a block that raised something else."""
+    logger.error("%s", error)

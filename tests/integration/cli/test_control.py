@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from django_tandem.queue import control
 from django_tandem.queue.states import State
 from tests import jobs as shared
 from tests.integration.queue.conftest import jobs, others, results, rows  # noqa: F401 - fixtures
@@ -81,3 +82,56 @@ def test_a_queue_is_paused_and_resumed(tandem, database):
     assert "paused by" in tandem("queues", "list").stdout
     assert tandem("queues", "resume", "slow").stdout == "resumed queue slow\n"
     assert tandem("queues", "list").stdout == "no unfinished jobs\n"
+
+
+@pytest.fixture
+def slow(hand):
+    """A queue of which two jobs run and one waits; its drain lets nobody wait."""
+    ids = [shared.add.using(queue_name="slow").enqueue(number).id for number in range(3)]
+    hand.claim(2, queues=("slow",))
+    yield ids
+    hand.connection.execute("DELETE FROM tandem_pause")
+
+
+def test_a_queue_is_drained(tandem, slow, hand):
+    ids = [int(job) for job in slow]
+    done = tandem("queues", "drain", "slow", "--wait", "0")
+    assert (done.returncode, done.stdout) == (1, "queue slow is paused: 2 jobs still run\n")
+    assert done.stderr == f"tandem: queue slow stays paused, and 2 jobs still run: {ids[0]} ({ADD}), {ids[1]} ({ADD})\n"
+
+    done = tandem("queues", "drain", "slow", "--wait", "0", "--json")
+    assert (done.returncode, done.stderr.startswith("tandem: queue slow stays paused")) == (1, True)
+    facts = json.loads(done.stdout)
+    assert (facts["queue"], facts["changed"], facts["drained"]) == ("slow", False, False)
+    assert facts["running"][0] == {"id": ids[0], "task": ADD, **hand.owner._asdict()}
+
+    hand.connection.execute("DELETE FROM tandem_job WHERE state = 2")
+    told = "drained queue slow: none of its jobs runs; tandem queues resume slow lets them begin again\n"
+    assert tandem("queues", "drain", "slow") == (0, told, "")
+    done = tandem("queues", "drain", "slow", "--json")
+    assert json.loads(done.stdout) == {"queue": "slow", "changed": False, "drained": True, "running": []}
+    assert [str(job["id"]) for job in json.loads(tandem("tasks", "list", "--json").stdout)] == [slow[2]]
+
+
+def test_of_many_jobs_that_still_run_some_are_named(tandem, hand):
+    for number in range(13):
+        shared.add.enqueue(number)
+    hand.claim(13)
+    done = tandem("queues", "drain", "default", "--wait", "0")
+    assert "and 13 jobs still run: " in done.stderr
+    assert done.stderr.count(ADD) == 10
+    assert done.stderr.endswith(" and 3 more\n")
+    hand.connection.execute("DELETE FROM tandem_pause")
+
+
+def test_a_queue_that_is_resumed_meanwhile_is_not_drained(tandem, slow, monkeypatch):
+    look = control._look
+
+    def resume_and_look(*args, **kwargs):
+        control.resume("queue", "slow")
+        return look(*args, **kwargs)
+
+    monkeypatch.setattr(control, "_look", resume_and_look)
+    done = tandem("queues", "drain", "slow")
+    assert done.returncode == 1
+    assert done.stderr == "tandem: queue slow was resumed meanwhile: 2 jobs still run\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from django_tandem import Limit, Retry, Unique, task
+from django_tandem import Limit, Retry, Unique, lock, task
 from tests.jobs import make_group
 
 
@@ -179,3 +179,9 @@ def count_together(folder, number):
     time.sleep(0.01)
     mine.unlink()
     return beside
+
+
+@task(timeout=1)
+def wait_for_lock(name):
+    with lock(name) as held:
+        return held.name

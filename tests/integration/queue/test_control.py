@@ -4,6 +4,8 @@ import os
 import signal
 
 import pytest
+from django.db import transaction
+from django.db.transaction import TransactionManagementError
 
 from django_tandem.errors import Cancelled, InvalidJob
 from django_tandem.queue import control, lease, scheduler
@@ -246,9 +248,67 @@ class TestPause:
         assert state_of(jobs) == [("READY", 0)]
 
 
+class TestDrain:
+    @pytest.fixture(autouse=True)
+    def nothing_paused(self, database):
+        yield
+        database.execute("DELETE FROM tandem_pause")
+
+    def test_what_runs_ends_and_what_waits_stays(self, start_worker, path, jobs, finished):
+        first = tasks.wait_for.enqueue(str(path))
+        start_worker(threads=1)
+        until(lambda: begun(path))
+        waits = shared.add.enqueue(1)
+        seen = []
+
+        def look(stands):
+            seen.append(stands)
+            if [job.id for job in stands.running] == [int(first.id)]:  # what was held went back
+                path.unlink(missing_ok=True)
+
+        assert control.drain("default", by="Ada", on_look=look) == (True, True, True, [])
+        assert seen[-1].is_empty
+        assert not seen[0].is_empty
+        assert first.id in finished(1)
+        assert [(str(job["id"]), State(job["state"])) for job in jobs()] == [(waits.id, State.READY)]
+        assert control.drain("default", by="Bob") == (False, True, True, [])
+        control.resume("queue", "default")
+        assert waits.id in finished(2)
+
+    @pytest.mark.parametrize("wait", [0, 0.3])
+    def test_no_longer_than_it_may_and_it_says_what_runs(self, hand, wait):
+        result = shared.add.enqueue(1)
+        shared.add.using(queue_name="other").enqueue(1)
+        hand.claim(2, queues=("default", "other"))
+        running = (int(result.id), ADD, hand.owner.server, hand.owner.worker)
+        assert control.drain("default", by="Ada", wait=wait) == (True, True, False, [running])
+        assert [pause.name for pause in control.paused()] == ["default"]
+
+    def test_a_claim_that_did_not_see_the_pause_is_waited_for(self, others):
+        """It has begun, and its transaction has not ended: what it claims is not to be seen yet."""
+        worker = others("worker 1-2")
+        with worker.transaction():
+            worker.execute("SELECT 1")
+            assert control.drain("default", by="Ada", wait=0) == (True, True, False, [])
+        assert control.drain("default", by="Ada", wait=20).is_empty
+
+    def test_who_resumes_it_ends_it(self, hand):
+        shared.add.enqueue(1)
+        hand.claim()
+        looked = control.drain("default", by="Ada", on_look=lambda _: control.resume("queue", "default"))
+        assert (looked.is_paused, looked.is_empty, len(looked.running)) == (False, False, 1)
+
+    def test_inside_a_transaction_it_is_refused(self, database):
+        with transaction.atomic(), pytest.raises(TransactionManagementError, match="call it outside atomic"):
+            control.drain("default", by="Ada")
+        assert control.paused() == []
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
+        (lambda: control.drain("", by="Ada"), "name is ''; expected that of a queue"),
+        (lambda: control.drain("default", by="Ada", wait=-1), "wait is -1; expected seconds, 0 or more, or None"),
         (lambda: Jobs(), "expected ids, queue, task, state or error, or every=True"),
         (lambda: Jobs(every=True, queue="default"), "expected ids, queue"),
         (lambda: control.pause("server", "x", by="Ada"), "kind is 'server'; expected 'queue' or 'task'"),

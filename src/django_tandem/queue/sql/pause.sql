@@ -43,3 +43,16 @@ SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM
 SELECT pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' 100') FROM (
     SELECT queue, due FROM tandem_job WHERE state = 1 AND queue = %(name)s::text ORDER BY queue, due, id LIMIT 1
 ) AS first;
+
+-- name: claims_since_before
+-- Workers whose claim may have begun before a pause was there, and which therefore may not see it.
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'tandem worker %%' AND state <> 'idle'
+    AND xact_start < %(at)s::timestamptz;
+
+-- name: now
+SELECT clock_timestamp();
+
+-- name: running
+-- What still runs of a queue, what a worker holds and is about to give back too.
+SELECT id, task, server, worker FROM tandem_job WHERE state = 2 AND queue = %(queue)s::text ORDER BY id;
