@@ -51,7 +51,7 @@ acceptance: setup  ## What a person does, in a real browser; installs Debian's c
 
 lock: setup  ## Renew requirements.lock
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-annotate \
-		--no-header --group dev --extra embedded --output-file requirements.lock pyproject.toml
+		--no-header --group dev --extra embedded --extra encrypt --output-file requirements.lock pyproject.toml
 
 clean:  ## Remove what the other targets made
 	rm -rf .venv .matrix .tandem example/lendoffice/.tandem

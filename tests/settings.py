@@ -1,5 +1,6 @@
 """Settings of Tandem's own tests: a real PostgreSQL, embedded unless TANDEM_TEST_DATABASE_URL names another."""
 
+import json
 import os
 from pathlib import Path
 
@@ -27,4 +28,11 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django_tandem.queue"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-TASKS = {"default": {"BACKEND": "django_tandem.queue.backend.TandemBackend", "QUEUES": []}}
+TASKS = {
+    "default": {
+        "BACKEND": "django_tandem.queue.backend.TandemBackend",
+        "QUEUES": [],
+        # For processes that a test starts with options of its own.
+        "OPTIONS": json.loads(os.environ.get("TANDEM_TEST_OPTIONS", "{}")),
+    }
+}

@@ -54,7 +54,8 @@ def run(interpreter: Path, python: str, django: str, pytest_arguments: list[str]
     """The exit code of the suite on this pair, 1 where its environment cannot be made."""
     home = ROOT / ".matrix" / f"py{python}-dj{django}"
     environment = {**os.environ, "VIRTUAL_ENV": str(home), "UV_PYTHON_DOWNLOADS": "never"}
-    install = [UV, "pip", "install", "--quiet", "--group", "test", "--group", "example", "--editable", ".[embedded]"]
+    groups = ["--group", "test", "--group", "example"]
+    install = [UV, "pip", "install", "--quiet", *groups, "--editable", ".[embedded,encrypt]"]
     for command in (
         [UV, "venv", "--quiet", "--allow-existing", "--python", interpreter, home],
         [*install, f"django=={django}.*"],

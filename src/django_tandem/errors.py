@@ -65,6 +65,10 @@ class Refused(TandemError):
     exit_code = 3
 
 
+class KeyNotConfigured(TandemError):
+    """What is stored of a job is encrypted with a key that is not configured here: configure that key."""
+
+
 class AlreadyEnqueued(Refused):
     """A job that must be the only one of its key is unfinished: let it end, or take its result."""
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from django_tandem.cli.control import cancel, pausing, retry
 from django_tandem.cli.project import json_option, with_queue
+from django_tandem.cli.reencrypt import reencrypt
 from django_tandem.errors import InvalidJob, JobNotFound
 
 # What `list` needs for all columns.
@@ -36,7 +37,7 @@ def tasks() -> None:
     """Look at jobs, enqueue one, end or retry them, pause a task."""
 
 
-for command in (cancel, retry, *pausing("task")):
+for command in (cancel, retry, reencrypt, *pausing("task")):
     tasks.add_command(command)
 
 
@@ -55,7 +56,7 @@ def list_jobs(state: str | None, queue: str | None, task: str | None, limit: int
     wanted = None if state is None else State[state.upper()]
     rows = results.newest(options.queue_database(), limit, state=wanted, queue=queue, task=task)
     if as_json:
-        click.echo(json.dumps([_as_json(row) for row in rows]))
+        click.echo(json.dumps([_as_json(row, reveal=False) for row in rows]))
         return
     if not rows:
         click.echo("no jobs" if state is None else f"no {state} jobs")
@@ -76,9 +77,10 @@ def list_jobs(state: str | None, queue: str | None, task: str | None, limit: int
 
 @tasks.command()
 @click.argument("job", type=int)
+@click.option("--reveal", is_flag=True, help="Show arguments, results and errors of encrypted jobs.")
 @json_option
 @with_queue
-def show(job: int, as_json: bool) -> None:
+def show(job: int, reveal: bool, as_json: bool) -> None:
     """Show all that is known of JOB: arguments, attempts, errors, result."""
     from django_tandem.queue import options, results
 
@@ -86,7 +88,7 @@ def show(job: int, as_json: bool) -> None:
     if row is None:
         raise JobNotFound(f"there is no job {job}: `tandem tasks list` shows the newest")
     if as_json:
-        click.echo(json.dumps(_as_json(row)))
+        click.echo(json.dumps(_as_json(row, reveal=reveal)))
         return
     console = Console(highlight=False)
     name = row.state.name.lower()
@@ -95,21 +97,21 @@ def show(job: int, as_json: bool) -> None:
     for label, value in (
         ("queue", row.queue),
         ("priority", row.priority),
-        ("arguments", _call(row)),
+        ("arguments", _call(row, reveal=reveal)),
         ("enqueued", row.enqueued_at),
         ("runs after", row.run_after),
         ("started", row.started_at),
         ("finished", row.finished_at),
         ("took", _took(row) or None),
         ("attempts", ", ".join(results.workers_of(row)) or None),
-        ("returned", row.return_value),
+        ("returned", _returned(row, reveal=reveal)),
     ):
         if value is not None:
             facts.add_row(f"[dim]{label}[/]", escape(str(value)))
     console.print(facts)
-    for number, error in enumerate(results.errors_of(row), 1):
-        console.print(f"\n[red]attempt {number}: {escape(error.exception_class_path)}[/]")
-        console.print(escape(error.traceback.rstrip()))
+    for number, (kind, traceback) in enumerate(_errors(row, reveal=reveal), 1):
+        console.print(f"\n[red]attempt {number}: {escape(kind)}[/]")
+        console.print(escape(traceback.rstrip()))
 
 
 @tasks.command()
@@ -189,11 +191,10 @@ def _time(text: str | None) -> datetime | None:
     return time
 
 
-def _as_json(row: Any) -> dict[str, Any]:
-    from django_tandem.queue import results
-    from django_tandem.queue.arguments import load_arguments, load_return
+def _as_json(row: Any, *, reveal: bool) -> dict[str, Any]:
+    from django_tandem.queue import at_rest, results
 
-    args, kwargs = load_arguments(row.arguments)
+    args, kwargs = _arguments(row, reveal=reveal)
     return {
         "id": row.id,
         "task": row.task,
@@ -209,15 +210,42 @@ def _as_json(row: Any) -> dict[str, Any]:
             for value in [getattr(row, name)]
         },
         "workers": results.workers_of(row),
-        "errors": [{"class": e.exception_class_path, "traceback": e.traceback} for e in results.errors_of(row)],
-        "return_value": load_return(row.return_value),
+        "errors": [{"class": kind, "traceback": text} for kind, text in _errors(row, reveal=reveal)],
+        "return_value": at_rest.veil(row.return_value, reveal=reveal) or results.return_value_of(row),
     }
 
 
-def _call(row: Any) -> str:
-    from django_tandem.queue.arguments import load_arguments
+def _arguments(row: Any, *, reveal: bool) -> tuple[list[Any], dict[str, Any]]:
+    from django_tandem.queue import at_rest, results
 
-    args, kwargs = load_arguments(row.arguments)
+    veil = at_rest.veil(row.arguments, reveal=reveal)
+    return ([veil], {}) if veil else results.arguments_of(row)
+
+
+def _returned(row: Any, *, reveal: bool) -> str | None:
+    from django_tandem.queue import at_rest
+
+    stored: str | None = row.return_value
+    return at_rest.veil(stored, reveal=reveal) or (stored and at_rest.opened(stored))
+
+
+def _errors(row: Any, *, reveal: bool) -> list[tuple[str, str]]:
+    """Of each attempt the exception's class, and its traceback."""
+    from django_tandem.queue import at_rest, results
+
+    stored = [past["error"]["text"] for past in row.past_attempts]
+    return [
+        (error.exception_class_path, at_rest.veil(text, reveal=reveal) or error.traceback)
+        for error, text in zip(results.errors_of(row), stored, strict=True)
+    ]
+
+
+def _call(row: Any, *, reveal: bool) -> str:
+    from django_tandem.queue import at_rest
+
+    if veil := at_rest.veil(row.arguments, reveal=reveal):
+        return veil
+    args, kwargs = _arguments(row, reveal=reveal)
     words = [json.dumps(value) for value in args] + [f"{name}={json.dumps(value)}" for name, value in kwargs.items()]
     return f"({', '.join(words)})"
 

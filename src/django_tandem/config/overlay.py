@@ -143,6 +143,7 @@ def _tasks(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:
         "patience": {name: queue.patience for name, queue in queues.items()},
         "strict": [name for name, queue in queues.items() if queue.strict],
         "retention_days": tandem.file.database.retention_days,
+        **{name: [key.get_secret_value() for key in keys] for name, keys in tandem.queue_keys.items()},
     }
     return {**base, "default": {"BACKEND": BACKEND, "QUEUES": list(queues), "OPTIONS": options}}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from django_tandem.config import secrets
+from django_tandem.config import queue_keys, secrets
 from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, File, Overlay, Queue, Reserve
 
 _EXPECTED = {
@@ -32,6 +32,7 @@ _PATTERNS = {
 }
 _A_NAME = "expected a short name: lower case letters, digits, - and _"
 _VARIABLE = 'expected a string, or { from_env = "VARIABLE" }'
+_IN_A_VARIABLE = 'expected { from_env = "VARIABLE" }: keys are not written in this file'
 _ROLE_KINDS: dict[str, type[BaseModel]] = {"backoffice": BackOffice, "async": AsyncServer}
 
 
@@ -53,6 +54,9 @@ def _line(found: Mapping[str, Any]) -> str:
     if location[2:3] == ("environment",) and len(location) > 3:
         # A string or a table: pydantic tells what is wrong with each, and means the same value.
         return f"{'.'.join(str(part) for part in location[:4])}: {_VARIABLE}"
+    if location[0] == "database" and location[1:2] and location[1] in queue_keys.NAMES:
+        # Never what stands there: it may be a key.
+        return f"{'.'.join(map(str, location[:2]))}: {_IN_A_VARIABLE}"
     if kind == "missing":
         return f"{path}: missing, expected {_meaning(location)}"
     if kind == "extra_forbidden":

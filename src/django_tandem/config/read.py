@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from django_tandem.config import overlay_rules, problems
+from django_tandem.config import overlay_rules, problems, queue_keys
 from django_tandem.config.schema import AsyncServer, File, FromEnvironment, Tandem
 from django_tandem.errors import ConfigurationError
 
@@ -27,13 +27,15 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     """Read the configuration: the file `path`, else $TANDEM_CONFIG, else tandem.toml here or in a folder above.
 
     Also read: $TANDEM_RELEASE (else the git commit of the project's folder, else "unversioned"),
-    $TANDEM_DATABASE_URL, $TANDEM_HEALTH_TOKEN. Raises ConfigurationError with all problems, each with its key path.
+    $TANDEM_DATABASE_URL, $TANDEM_HEALTH_TOKEN, and the variables that the file names. Raises ConfigurationError with
+    all problems, each with its key path.
     """
     environ = os.environ if environ is None else environ
     found = _find(path, environ)
     file = _parse(found)
     refused = [*_unknown_names(file), *_reserved_wholly(file), *overlay_rules.refusals(file)]
-    if wrong := [*refused, *_missing_variables(file, environ)]:
+    missing = [*_missing_variables(file, environ), *queue_keys.problems(file.database, environ)]
+    if wrong := [*refused, *missing]:
         raise ConfigurationError([f"{found.name}: {line}" for line in wrong])
     return Tandem(
         file=file,
@@ -41,6 +43,7 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         release=environ.get("TANDEM_RELEASE") or _git_commit(found.parent) or "unversioned",
         database_url=environ.get("TANDEM_DATABASE_URL") or None,  # type: ignore[arg-type]
         health_token=environ.get("TANDEM_HEALTH_TOKEN") or None,  # type: ignore[arg-type]
+        queue_keys=queue_keys.read(file.database, environ),  # type: ignore[arg-type]
     )
 
 

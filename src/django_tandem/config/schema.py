@@ -28,12 +28,20 @@ class App(Frozen):
     wsgi: DottedPath | None = None
 
 
+class FromEnvironment(Frozen):
+    """A value that is not written in the file: the environment variable that holds it."""
+
+    from_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
+
+
 class Database(Frozen):
     """The alias in DATABASES of the PostgreSQL that carries Tandem's tables. `retention_days`: how long it keeps the
-    results of jobs."""
+    results of jobs. `encrypt_keys`, `decrypt_keys`: where the keys are under which jobs are stored."""
 
     alias: Name = "default"
     retention_days: Annotated[StrictInt, Field(ge=1, le=3650)] = 30
+    encrypt_keys: FromEnvironment | None = None
+    decrypt_keys: FromEnvironment | None = None
 
 
 class Queue(Frozen):
@@ -47,12 +55,6 @@ class Overlay(Frozen):
     """Keys that the project lets roles change beyond Tandem's own list: "EMAIL_TIMEOUT", "environment.FEATURES"."""
 
     allow: tuple[str, ...] = ()
-
-
-class FromEnvironment(Frozen):
-    """A value that is not written in the file: the environment variable that holds it."""
-
-    from_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
 
 
 class RoleBase(Frozen):
@@ -113,6 +115,7 @@ class Tandem(Frozen):
     release: str
     database_url: SecretStr | None = None
     health_token: SecretStr | None = None
+    queue_keys: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
 
     @property
     def root(self) -> Path:

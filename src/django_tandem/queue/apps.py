@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+
 from django.apps import AppConfig
 
 
@@ -10,3 +12,11 @@ class QueueConfig(AppConfig):
     label = "tandem_queue"
     verbose_name = "Tandem queue"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """What Django logs of a failed job goes by the same rule as what the queue logs."""
+        from django_tandem.queue.events import WithoutContext, WithoutErrorTexts
+        from django_tandem.queue.tasks_api import TASKS_LOGGER
+
+        logging.getLogger(TASKS_LOGGER).addFilter(WithoutErrorTexts())
+        logging.getLogger("django.dispatch").addFilter(WithoutContext())

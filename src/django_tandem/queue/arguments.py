@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django_tandem.errors import InvalidJob, NotJson
+from django_tandem.queue import at_rest
 from django_tandem.queue.tasks_api import normalize_json
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
@@ -83,21 +84,23 @@ def _refuse_unfit(task: str, path: str, value: Any, within: tuple[int, ...]) -> 
 
 
 def load_arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
-    """The positional arguments and those by name."""
-    args, kwargs = json.loads(text)
+    """The positional arguments and those by name. Raises KeyNotConfigured."""
+    args, kwargs = json.loads(text if text[0] == "[" else at_rest.opened(text))
     return args, kwargs
 
 
 def dump_return(value: Any) -> str | None:
-    """The JSON text of what a task returned; None stays None. Raises TypeError or ValueError when it is not JSON."""
+    """The JSON text of what a task returned, as it is stored; None stays None. Raises TypeError or ValueError when it
+    is not JSON."""
     if value is None:
         return None
     try:
-        return _encode(value)
+        text = _encode(value)
     except (TypeError, ValueError):
-        return _encode(normalize_json(value))
+        text = _encode(normalize_json(value))
+    return at_rest.sealed(text)
 
 
 def load_return(text: str | None) -> Any:
-    """What the task returned."""
-    return None if text is None else json.loads(text)
+    """What the task returned. Raises KeyNotConfigured."""
+    return None if text is None else json.loads(at_rest.opened(text))

@@ -13,10 +13,11 @@ from asgiref.sync import sync_to_async
 from django.core import checks
 from django.db import connections
 
+from django_tandem.errors import ConfigurationError
 from django_tandem.queue import enqueue, results
 from django_tandem.queue.arguments import Arguments, dump_arguments, too_deep
 from django_tandem.queue.hearing import is_heard
-from django_tandem.queue.options import parse
+from django_tandem.queue.options import parse, queue_options
 from django_tandem.queue.states import PUBLIC_STATUS, State
 from django_tandem.queue.tasks_api import (
     BaseTaskBackend,
@@ -28,7 +29,7 @@ from django_tandem.queue.tasks_api import (
 
 
 class TandemBackend(BaseTaskBackend):
-    """Jobs in PostgreSQL. OPTIONS: database, patience, strict, max_bytes (see docs/reference/queue.md)."""
+    """Jobs in PostgreSQL. OPTIONS: see docs/reference/queue.md."""
 
     supports_defer = True
     supports_async_task = True
@@ -115,7 +116,8 @@ class TandemBackend(BaseTaskBackend):
             raise TaskResultDoesNotExist(f"{result_id}: {error}") from error
 
     def check(self, **kwargs: Any) -> Iterable[checks.CheckMessage]:
-        """Django's system check of this backend: its database is a PostgreSQL that is configured."""
+        """Django's system check of this backend: its database is a PostgreSQL that is configured, its keys are keys."""
+        yield from self._check_keys()
         alias = self.settings.database
         if alias not in connections:
             yield checks.Error(
@@ -131,6 +133,25 @@ class TandemBackend(BaseTaskBackend):
                 f"TASKS[{self.alias!r}]: DATABASES[{alias!r}] is {connections[alias].vendor}; expected PostgreSQL.",
                 hint="OPTIONS['database'] may name another alias than the project's own.",
                 id="tandem.E102",
+            )
+
+    def _check_keys(self) -> Iterable[checks.CheckMessage]:
+        try:
+            _ = self.settings.encryption
+        except ConfigurationError as error:
+            for problem in error.problems:
+                yield checks.Error(
+                    problem, hint="How to make a key, and what to install: docs/howto/encrypt.md.", id="tandem.E103"
+                )
+        first = queue_options()
+        if self.settings.database == first.database and (self.settings.encrypt_keys, self.settings.decrypt_keys) != (
+            first.encrypt_keys,
+            first.decrypt_keys,
+        ):
+            yield checks.Error(
+                f"TASKS[{self.alias!r}] and TASKS[{first.alias!r}] have different keys for one queue.",
+                hint="Give both the same encrypt_keys and decrypt_keys: workers use those of the first.",
+                id="tandem.E104",
             )
 
 

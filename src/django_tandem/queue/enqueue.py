@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django_tandem.errors import AlreadyEnqueued, InvalidJob
 from django_tandem.queue import limits, prepared
 from django_tandem.queue.arguments import Arguments, dump_arguments
+from django_tandem.queue.encryption import digest
 from django_tandem.queue.keys import Limit, Unique, limit_key, unique_key
 from django_tandem.queue.options import Options
 from django_tandem.queue.priority import head_start
@@ -50,7 +51,7 @@ def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     job = {
         "queue": task.queue_name,
         "task": path,
-        "arguments": dump_arguments(path, args, kwargs, options.max_bytes),
+        "arguments": _stored(dump_arguments(path, args, kwargs, options.max_bytes), options),
         "backend": task.backend,
         "priority": task.priority,
         "head_start": head_start(task.priority, options.patience_of(task.queue_name)),
@@ -59,7 +60,7 @@ def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     if not on_commit and run_after is None and not _has_more(task):
         job_id, at, _ = prepared.execute(options.database, _ENQUEUE, job)
         return Enqueued(job_id, from_epoch(at))
-    job |= {"id": None, "run_after": run_after, **_more(task, args, kwargs)}
+    job |= {"id": None, "run_after": run_after, **_more(task, args, kwargs, options)}
     if on_commit:
         return _enqueue_on_commit(options.database, job)
     return _enqueue_with_more(options.database, job, task)
@@ -69,15 +70,24 @@ def _has_more(task: Task[..., Any]) -> bool:
     return isinstance(task, TandemTask) and (task.expires, task.unique, task.limit) != (None, None, None)
 
 
-def _more(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _stored(arguments: str, options: Options) -> str:
+    keys = options.encryption
+    return keys.seal(arguments) if keys is not None and keys.is_on else arguments
+
+
+def _more(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Options) -> dict[str, Any]:
     """What only Tandem's own tasks have. Raises InvalidJob where a key cannot be made."""
     expires = unique = limited = None
     if isinstance(task, TandemTask):
         expires, unique, limited = task.expires, task.unique, task.limit
+    key = unique_key(unique, task, args, kwargs) if isinstance(unique, Unique) else None
+    shared = limit_key(limited, task, args, kwargs) if isinstance(limited, Limit) else None
+    if options.encryption is not None and options.encryption.is_on:
+        key, shared = key and digest(key), shared and digest(shared)
     return {
         "expires": expires,
-        "unique_key": unique_key(unique, task, args, kwargs) if isinstance(unique, Unique) else None,
-        "limit_key": limit_key(limited, task, args, kwargs) if isinstance(limited, Limit) else None,
+        "unique_key": key,
+        "limit_key": shared,
         "limit_most": limited.most if isinstance(limited, Limit) else None,
     }
 
@@ -144,8 +154,8 @@ def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: 
 
 def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options) -> list[int]:
     path, database = task.module_path, options.database
-    texts = [dump_arguments(path, *pair, options.max_bytes) for pair in pairs]
-    keys = [_more(task, *pair)["limit_key"] for pair in pairs] if _has_more(task) else []
+    texts = [_stored(dump_arguments(path, *pair, options.max_bytes), options) for pair in pairs]
+    keys = [_more(task, *pair, options)["limit_key"] for pair in pairs] if _has_more(task) else []
     ids, at = _reserve(database, len(pairs))
     now, run_after = datetime.fromtimestamp(at, timezone.utc), aware(path, task.run_after)
     later = run_after is not None and run_after > now

@@ -4,11 +4,47 @@ from __future__ import annotations
 
 import json
 import logging
+import traceback
 
 from django_tandem.errors import LockLost
+from django_tandem.queue import at_rest
 from django_tandem.queue.job import Job, Outcome
 
 logger = logging.getLogger("django_tandem.queue")
+
+
+class WithoutErrorTexts(logging.Filter):
+    """Where jobs are encrypted: of an exception that a record tells, where it was raised and its class remain. Its text
+    may quote arguments."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and at_rest.is_on():
+            error, record.exc_info = record.exc_info[1], None
+            record.exc_text = None if error is None else _where(error)
+        return True
+
+
+class WithoutContext(logging.Filter):
+    """The same for what a receiver of task_finished raised: the task's error, which was at hand then, is not told."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1] is not None and at_rest.is_on():
+            record.exc_info[1].__suppress_context__ = True
+        return True
+
+
+logger.addFilter(WithoutErrorTexts())
+
+
+def told(error: BaseException) -> str:
+    """The class and the text of `error`; without its text where jobs are encrypted."""
+    name = type(error).__name__
+    return name if at_rest.is_on() else f"{name}: {error}"
+
+
+def _where(error: BaseException) -> str:
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"Traceback (most recent call last):\n{frames}{type(error).__module__}.{type(error).__qualname__}"
 
 
 def lease_lost(outcome: Outcome) -> None:
@@ -26,20 +62,27 @@ def task_unknown(job: Job, error: ImportError) -> None:
     logger.error("job %s put back: this release cannot import %s: %s", job.id, job.task, error)
 
 
+def key_not_configured(job: Job) -> None:
+    """A job was put back, because it is encrypted with a key that this server does not have."""
+    logger.error("job %s (%s) put back: it is encrypted with a key that is not configured here", job.id, job.task)
+
+
 def unwritable(outcome: Outcome, error: Exception) -> None:
     """An outcome that the database refuses: the job fails with the reason."""
-    logger.error("job %s (%s): its result cannot be stored: %s", outcome.job.id, outcome.job.task, error)
+    logger.error("job %s (%s): its result cannot be stored: %s", outcome.job.id, outcome.job.task, told(error))
 
 
 def untold(job: Job, error: Exception) -> None:
     """Whoever listens to task_finished does not hear of a failed job, because no TaskResult can be made of it."""
-    logger.error("job %s (%s): its end could not be told: %s: %s", job.id, job.task, type(error).__name__, error)
+    logger.error("job %s (%s): its end could not be told: %s", job.id, job.task, told(error))
 
 
 def retried(outcome: Outcome) -> None:
     """An attempt raised, and the job begins again later."""
     error = json.loads(outcome.history or "[{}]")[-1].get("error", {})
     last_line = error.get("text", "").strip().rpartition("\n")[2]
+    if at_rest.is_on():
+        last_line = error.get("class", "")
     logger.warning(
         "job %s (%s): attempt %s raised %s; again in %.1f s",
         outcome.job.id, outcome.job.task, outcome.job.attempt, last_line, outcome.wait_s,
@@ -48,14 +91,12 @@ def retried(outcome: Outcome) -> None:
 
 def backoff_broken(job: Job, error: Exception) -> None:
     """The project's function that says how long to wait raised, so the job is not retried."""
-    logger.error("job %s (%s): the backoff of its Retry raised %s: %s", job.id, job.task, type(error).__name__, error)
+    logger.error("job %s (%s): the backoff of its Retry raised %s", job.id, job.task, told(error))
 
 
 def failed_after_commit(job: Job, error: BaseException) -> None:
     """An atomic job has committed, and something raised after that: a function given to on_commit, as a rule."""
-    logger.error(
-        "job %s (%s) has committed; after that: %s: %s", job.id, job.task, type(error).__name__, error, exc_info=error
-    )
+    logger.error("job %s (%s) has committed; after that: %s", job.id, job.task, told(error), exc_info=error)
 
 
 def stuck(job: Job, reason: str) -> None:
@@ -75,7 +116,7 @@ def schedule_removed(name: str) -> None:
 
 def schedule_failed(name: str, error: Exception) -> None:
     """A schedule's task could not be enqueued."""
-    logger.error("schedule %s: its job could not be enqueued: %s: %s", name, type(error).__name__, error)
+    logger.error("schedule %s: its job could not be enqueued: %s", name, told(error))
 
 
 def schedules_unknown(error: Exception) -> None:

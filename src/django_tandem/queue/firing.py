@@ -118,7 +118,7 @@ def _fire(schedule: Schedule, fire_at: datetime) -> None:
         with transaction.atomic(using=queue_database()):
             job = int(schedule.task.enqueue(*schedule.args, **schedule.kwargs).id)
     except Exception as error:  # noqa: BLE001 - a schedule that cannot be enqueued must not hold up the others
-        problem = f"{type(error).__name__}: {error}"
+        problem = events.told(error)
         events.schedule_failed(schedule.name, error)
     _rows("fired", {**key, "job": job, "error": problem})
 

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import psycopg
 
+from django_tandem.errors import KeyNotConfigured
 from django_tandem.queue import claim, events, finish, lease
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, shut_down
@@ -25,6 +26,9 @@ from django_tandem.queue.priority import LOWEST, Reserve
 
 # An outcome waits at most this long for others to be written with it.
 SETTLE_S = 0.010
+
+# So many jobs without a key are remembered as told; beyond, they are told again.
+MOST_TOLD = 10_000
 
 # How long a statement that still runs when the database is lost may take to notice by itself.
 HANG_UP_S = 0.5
@@ -50,6 +54,7 @@ class Intake:
         self.begun = 0  # rises with each job that begins: how a stall is seen
         self._held = Held(urgent=reserve.priority)
         self._running: set[int] = set()
+        self._unopened: set[int] = set()  # told to the operator: they come again every few seconds
         self._outcomes: list[Outcome] = []
         self._lock = lock
         self._exchanging = threading.Lock()
@@ -84,9 +89,15 @@ class Intake:
             self._outcomes.append(outcome)
             self._running.discard(outcome.job.id)
 
-    def put_back(self, job: Job, error: ImportError) -> None:
-        """This release does not know the job's task: another may."""
-        events.task_unknown(job, error)
+    def put_back(self, job: Job, error: ImportError | KeyNotConfigured) -> None:
+        """This release does not know the job's task, or this server not its key: another may."""
+        if isinstance(error, ImportError):
+            events.task_unknown(job, error)
+        elif job.id not in self._unopened:
+            if len(self._unopened) >= MOST_TOLD:
+                self._unopened.clear()
+            self._unopened.add(job.id)
+            events.key_not_configured(job)
         with self._exchanging:
             try:
                 claim.postpone(self.connection, self.owner, job)

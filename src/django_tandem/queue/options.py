@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from django_tandem.queue.encryption import Encryption
 from django_tandem.queue.priority import DEFAULT_PATIENCE, STRICT_PATIENCE
 
 BACKEND = "django_tandem.queue.backend.TandemBackend"
@@ -17,28 +19,40 @@ BACKEND = "django_tandem.queue.backend.TandemBackend"
 RETENTION = timedelta(days=30)
 MEBIBYTE = 1024 * 1024
 LONGEST_DAYS = 3650
-KNOWN = ("database", "patience", "strict", "max_bytes", "retention_days")
+KNOWN = ("database", "patience", "strict", "max_bytes", "retention_days", "encrypt_keys", "decrypt_keys")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """OPTIONS of one backend. `patience`: the time that a level is worth, by queue; `max_bytes`: of arguments;
-    `retention`: how long results are kept."""
+    `retention`: how long results are kept; `encrypt_keys`: of which the first encrypts; `decrypt_keys`: which only
+    decrypt."""
 
     database: str = "default"
     patience: Mapping[str, timedelta] = field(default_factory=dict)
     max_bytes: int = MEBIBYTE
     retention: timedelta = RETENTION
+    encrypt_keys: tuple[str, ...] = field(default=(), repr=False)
+    decrypt_keys: tuple[str, ...] = field(default=(), repr=False)
+    alias: str = field(default="default", compare=False)
 
     def patience_of(self, queue: str) -> timedelta:
         """What a level is worth in `queue`."""
         return self.patience.get(queue, DEFAULT_PATIENCE)
 
+    @cached_property
+    def encryption(self) -> Encryption | None:
+        """By the keys; None where there are none. Raises ConfigurationError."""
+        if not (self.encrypt_keys or self.decrypt_keys):
+            return None
+        return Encryption(self.encrypt_keys, self.decrypt_keys, where=f"{_where(self.alias)}: ")
+
 
 def parse(alias: str, options: Mapping[str, Any]) -> Options:
     """Options from TASKS[alias]["OPTIONS"]: database (an alias), patience (seconds by queue), strict (names of queues),
-    max_bytes, retention_days. Raises ImproperlyConfigured, which names the key and what would be right."""
-    where = f"TASKS[{alias!r}]['OPTIONS']"
+    max_bytes, retention_days, encrypt_keys and decrypt_keys (lists of Fernet keys, newest first). Raises
+    ImproperlyConfigured, which names the key and what would be right."""
+    where = _where(alias)
     for key in options:
         if key not in KNOWN:
             raise ImproperlyConfigured(f"{where}[{key!r}] is not known; expected one of {', '.join(KNOWN)}")
@@ -54,7 +68,27 @@ def parse(alias: str, options: Mapping[str, Any]) -> Options:
             f"{where}['retention_days'] is {days!r}; expected a number of days from 1 to {LONGEST_DAYS}"
         )
     patience = _patience(where, options)
-    return Options(database=database, patience=patience, max_bytes=max_bytes, retention=timedelta(days=days))
+    return Options(
+        database=database,
+        patience=patience,
+        max_bytes=max_bytes,
+        retention=timedelta(days=days),
+        encrypt_keys=_keys(where, "encrypt_keys", options),
+        decrypt_keys=_keys(where, "decrypt_keys", options),
+        alias=alias,
+    )
+
+
+def _where(alias: str) -> str:
+    return f"TASKS[{alias!r}]['OPTIONS']"
+
+
+def _keys(where: str, option: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Without a word of what the keys are."""
+    keys = options.get(option, ())
+    if not isinstance(keys, (list, tuple)) or not all(isinstance(key, (str, bytes)) for key in keys):
+        raise ImproperlyConfigured(f"{where}[{option!r}] is of type {type(keys).__name__}; expected a list of keys")
+    return tuple(key.decode(errors="replace") if isinstance(key, bytes) else key for key in keys)
 
 
 def _patience(where: str, options: Mapping[str, Any]) -> dict[str, timedelta]:

@@ -11,6 +11,8 @@ from django.db import connections
 from django.utils.dateparse import parse_datetime
 from django.utils.module_loading import import_string
 
+from django_tandem.errors import KeyNotConfigured
+from django_tandem.queue import at_rest
 from django_tandem.queue.arguments import load_arguments, load_return
 from django_tandem.queue.statements import statement
 from django_tandem.queue.states import PUBLIC_STATUS, State
@@ -68,11 +70,12 @@ def newest(
 
 
 def as_task_result(row: Row, alias: str) -> TaskResult[Any]:
-    """Django's view of `row`. Raises ImportError when its task cannot be imported here."""
+    """Django's view of `row`; words stand for what is encrypted with a key that is not configured. Raises ImportError
+    when its task cannot be imported here."""
     task = find_task(row.task)
     if (row.priority, row.queue, row.run_after, alias) != (task.priority, task.queue_name, None, task.backend):
         task = _with(task, priority=row.priority, queue_name=row.queue, run_after=row.run_after, backend=alias)
-    args, kwargs = load_arguments(row.arguments)
+    args, kwargs = arguments_of(row)
     result: TaskResult[Any] = TaskResult(
         task=task,
         id=str(row.id),
@@ -88,7 +91,7 @@ def as_task_result(row: Row, alias: str) -> TaskResult[Any]:
         worker_ids=workers_of(row),
     )
     if row.state is State.SUCCESSFUL:
-        object.__setattr__(result, "_return_value", load_return(row.return_value))
+        object.__setattr__(result, "_return_value", return_value_of(row))
     return result
 
 
@@ -119,10 +122,26 @@ def find_task(path: str) -> Task[..., Any]:
     return task
 
 
+def arguments_of(row: Row) -> tuple[list[Any], dict[str, Any]]:
+    """The positional arguments and those by name; words in their place where they cannot be opened here."""
+    try:
+        return load_arguments(row.arguments)
+    except KeyNotConfigured:
+        return [at_rest.UNREADABLE], {}
+
+
+def return_value_of(row: Row) -> Any:
+    """What the task returned; words in its place where that cannot be opened here."""
+    try:
+        return load_return(row.return_value)
+    except KeyNotConfigured:
+        return at_rest.UNREADABLE
+
+
 def errors_of(row: Row) -> list[TaskError]:
     """One error an attempt that raised or was cut off, oldest first."""
     return [
-        TaskError(exception_class_path=past["error"]["class"], traceback=past["error"]["text"])
+        TaskError(exception_class_path=past["error"]["class"], traceback=at_rest.readable(past["error"]["text"]))
         for past in row.past_attempts
     ]
 

@@ -19,7 +19,7 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, syn
 from django.db import close_old_connections, connections
 
 from django_tandem.errors import Cancelled, Expired, TimedOut
-from django_tandem.queue import atomic, events, results
+from django_tandem.queue import at_rest, atomic, events, results
 from django_tandem.queue.arguments import dump_return, load_arguments
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.hearing import is_heard
@@ -134,7 +134,7 @@ def failed(job: Job, owner: Owner, began: float, error: BaseException, *, final:
             "ended": (job.claimed_at + timedelta(seconds=ended - began)).isoformat(),
             "error": {
                 "class": f"{type(error).__module__}.{type(error).__qualname__}",
-                "text": _shortened("".join(format_exception(error))),
+                "text": at_rest.sealed(_shortened("".join(format_exception(error)))),
             },
         }
     )

@@ -12,12 +12,13 @@ from functools import partial
 
 import psycopg
 
-from django_tandem.errors import Cancelled, DatabaseUnreachable, TimedOut
+from django_tandem.errors import Cancelled, DatabaseUnreachable, KeyNotConfigured, TimedOut
 from django_tandem.processes.board import BoardRow
-from django_tandem.queue import claim, events, fence
+from django_tandem.queue import at_rest, claim, events, fence
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.queue.coroutines import CoroutineSlots
+from django_tandem.queue.encryption import is_sealed
 from django_tandem.queue.held import STALE_S
 from django_tandem.queue.intake import Intake
 from django_tandem.queue.interrupt import Guard, Interrupts
@@ -53,7 +54,9 @@ class WorkerOptions:
 
 def main(options: WorkerOptions, row: BoardRow) -> int:
     """The body of a worker process: run jobs until TERM or INT, then drain. Returns the exit code: 0 drained,
-    1 when the drain deadline passed and what still ran went back. Raises DatabaseUnreachable at the start."""
+    1 when the drain deadline passed and what still ran went back. Raises DatabaseUnreachable and ConfigurationError at
+    the start."""
+    at_rest.encryption()
     worker = Worker(options, row)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
@@ -160,7 +163,9 @@ class Worker:
         while (job := self.intake.take(lane)) is not None:
             try:
                 is_coroutine = known(job.task).is_coroutine
-            except ImportError as error:
+                if is_sealed(job.arguments):
+                    job = job._replace(arguments=at_rest.opened(job.arguments))
+            except (ImportError, KeyNotConfigured) as error:
                 self.intake.put_back(job, error)
                 continue
             if is_coroutine and not job.is_suspect and self.coroutines.begin(job):

@@ -14,7 +14,7 @@ from django_tandem.processes import sockets
 from django_tandem.processes.board import Board
 from django_tandem.processes.child import ChildSpec, Death
 from django_tandem.processes.supervisor import Supervisor
-from django_tandem.queue import worker
+from django_tandem.queue import at_rest, worker
 from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.worker import WorkerOptions
 from django_tandem.serve import handed as taking
@@ -33,12 +33,13 @@ KEEPER, WORKER = "keeper", "worker-"
 def serve(tandem: Tandem, role: str) -> int:
     """Run the Async Server `role` until TERM or INT; returns the exit code.
 
-    Raises SettingsNotImportable, PortTaken, DatabaseUnreachable, NotMigrated before anything runs.
+    Raises ConfigurationError, PortTaken, DatabaseUnreachable, NotMigrated before anything runs.
     """
     options = tandem.file.roles[role]
     assert isinstance(options, AsyncServer)  # noqa: S101 - the command chose by kind
     boot(tandem, role)
     logs.prepare()
+    at_rest.encryption()  # a key that is none is told before anything runs
     handed = taking.take()
     listening = handed.listening if handed else sockets.listen(options.health, f"roles.{role}.health")
     identity = register(tandem, role)

@@ -19,6 +19,7 @@ from django_tandem.errors import SettingsNotImportable
 from django_tandem.processes import sockets
 from django_tandem.processes.child import ChildSpec, Death
 from django_tandem.processes.supervisor import Supervisor
+from django_tandem.queue import at_rest
 from django_tandem.serve import handed as taking
 from django_tandem.serve import keeper, lifeline, logs
 from django_tandem.serve.handed import Gate
@@ -37,12 +38,13 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes its file with mkstemp
 def serve(tandem: Tandem, role: str) -> int:
     """Run the Back Office `role` until TERM or INT; returns the exit code.
 
-    Raises SettingsNotImportable, PortTaken, DatabaseUnreachable, NotMigrated before anything runs.
+    Raises ConfigurationError, PortTaken, DatabaseUnreachable, NotMigrated before anything runs.
     """
     options = tandem.file.roles[role]
     assert isinstance(options, BackOffice)  # noqa: S101 - the command chose by kind
     boot(tandem, role)
     logs.prepare()
+    at_rest.encryption()  # a key that is none is told before anything runs
     application = _application(tandem)
     handed = taking.take()
     listening = handed.listening if handed else sockets.listen(options.bind, f"roles.{role}.bind")

@@ -6,7 +6,13 @@ from typing import NamedTuple
 import pytest
 
 from django_tandem.cli.main import main
-from tests.integration.queue.conftest import database, hand, server, transactional_db  # noqa: F401 - fixtures
+from tests.integration.queue.conftest import (  # noqa: F401 - fixtures
+    database,
+    hand,
+    server,
+    transactional_db,
+    use_keys,
+)
 
 
 class Done(NamedTuple):

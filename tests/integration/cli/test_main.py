@@ -30,6 +30,7 @@ NEED_A_PROJECT = [
     ("tasks", "enqueue", "office.tasks.write"),
     ("tasks", "cancel", "1"),
     ("tasks", "retry", "1"),
+    ("tasks", "reencrypt"),
     ("tasks", "pause", "office.tasks.write"),
     ("tasks", "resume", "office.tasks.write"),
     ("up",),

@@ -17,6 +17,7 @@ from django_tandem.queue import claim, fence, finish, lease, run, scheduler
 from django_tandem.queue.claim import Horizons, Owner
 from django_tandem.queue.connect import connect
 from django_tandem.queue.interrupt import Interrupts
+from django_tandem.queue.options import BACKEND
 from django_tandem.queue.states import State
 from tests.integration.queue import tasks
 from tests.waiting import until
@@ -221,6 +222,32 @@ def start_worker(database, server, tmp_path):
             one.process.kill()
         one.process.wait()
     until(lambda: not backends(database, "tandem worker%"))
+
+
+@pytest.fixture
+def use_keys(settings, monkeypatch):
+    """Configure the queue's keys, newest first, here and in the worker processes that are started from now on."""
+
+    def use(*encrypt_keys, decrypt=()):
+        options = {"encrypt_keys": encrypt_keys, "decrypt_keys": decrypt}
+        monkeypatch.setenv("TANDEM_TEST_OPTIONS", json.dumps(options))
+        settings.TASKS = {"default": {"BACKEND": BACKEND, "QUEUES": [], "OPTIONS": options}}
+
+    return use
+
+
+@pytest.fixture
+def stored(database):
+    """All that the tables hold of jobs, as text."""
+
+    def stored():
+        found = []
+        for table in ("tandem_job", "tandem_result", "tandem_firing"):
+            query = sql.SQL("SELECT coalesce(string_agg({0}::text, E'\n'), '') FROM {0}").format(sql.Identifier(table))
+            found.append(database.execute(query).fetchone()[0])
+        return "\n".join(found)
+
+    return stored
 
 
 def backends(connection, like):

@@ -11,6 +11,7 @@ from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, 
 from tests.office import ROOT
 
 TEXT = (ROOT / "docs" / "reference" / "tandem.toml").read_text()
+KEY = "A" * 43 + "="
 TABLES = {
     "app": App,
     "database": Database,
@@ -87,7 +88,14 @@ def test_the_file_configures_as_it_stands_what_the_shortest_would(configured):
 
 
 def test_its_examples_are_right(write):
-    tandem = read(write(with_examples(TEXT), app=""), {"PAGES_DATABASE_PASSWORD": "sesame"})
+    tandem = read(
+        write(with_examples(TEXT), app=""),
+        {
+            "PAGES_DATABASE_PASSWORD": "sesame",
+            "OFFICE_QUEUE_KEYS": KEY,
+            "OFFICE_FORMER_QUEUE_KEYS": KEY,
+        },
+    )
     file = tandem.file
     assert file.app.wsgi == "office.wsgi.application"
     assert file.overlay.allow

@@ -44,6 +44,8 @@ def test_options_are_read_by_queue():
         ({"max_bytes": 1.5}, "['max_bytes'] is 1.5; expected a number of bytes above 0"),
         ({"max_bytes": True}, "['max_bytes'] is True; expected a number of bytes above 0"),
         ({"retention_days": 0}, "['retention_days'] is 0; expected a number of days from 1 to 3650"),
+        ({"encrypt_keys": "sesame"}, "['encrypt_keys'] is of type str; expected a list of keys"),
+        ({"decrypt_keys": [1]}, "['decrypt_keys'] is of type list; expected a list of keys"),
         ({"retention_days": 7.0}, "['retention_days'] is 7.0; expected a number of days from 1 to 3650"),
     ],
 )
