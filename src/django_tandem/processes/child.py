@@ -64,7 +64,11 @@ class Child:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         self.pid = os.fork()
         if self.pid == 0:
-            os._exit(_live(spec, leave_parent, lifeline, before))
+            code = 1
+            try:
+                code = _live(spec, leave_parent, lifeline, before)
+            finally:
+                os._exit(code)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def send(self, number: signal.Signals) -> None:
@@ -90,7 +94,7 @@ class Child:
 
 
 def _live(spec: ChildSpec, leave_parent: Callable[[], None], lifeline: int, mask: Iterable[int]) -> int:
-    """The child's whole life; returns its exit code. Nothing may escape: above are the parent's own frames."""
+    """The child's whole life; returns its exit code. What escapes ends it: above are the parent's own frames."""
     try:
         leave_parent()
         # A group of its own: a Ctrl-C in the terminal is for the supervisor, which then tells its children.

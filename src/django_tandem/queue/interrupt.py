@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -15,6 +16,7 @@ from django.db.backends.signals import connection_created
 
 from django_tandem.errors import TandemError, TimedOut
 from django_tandem.queue.job import Job
+from django_tandem.queue.loop import or_end_process
 
 T = TypeVar("T")
 
@@ -134,7 +136,8 @@ class Interrupts:
         with self._closing:
             if not self._watching:
                 self._watching = True
-                threading.Thread(target=self._look_on, name="tandem-timeouts", daemon=True).start()
+                body = partial(or_end_process, self._look_on)
+                threading.Thread(target=body, name="tandem-timeouts", daemon=True).start()
 
     def _look_on(self) -> None:
         while self._to_look_at.wait():

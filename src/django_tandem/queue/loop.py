@@ -38,5 +38,7 @@ def or_end_process(body: Callable[[], object]) -> None:
     try:
         body()
     except BaseException as error:  # noqa: BLE001 - whatever it is, it was not expected
-        events.thread_died(threading.current_thread().name, error)
-        os._exit(1)
+        try:
+            events.thread_died(threading.current_thread().name, error)
+        finally:
+            os._exit(1)

@@ -75,10 +75,6 @@ def other_server(database):
     return register(database, host="there")
 
 
-def _stuck(guard):
-    raise AssertionError(f"job {guard.job.id} did not end: {guard.error}")
-
-
 class Hand(NamedTuple):
     """What a worker does, step by step, in this process."""
 
@@ -104,13 +100,21 @@ class Hand(NamedTuple):
 
 
 @pytest.fixture
-def hand(database, server):
-    return Hand(database, Owner(server, os.getpid()), Interrupts(_stuck))
+def on_stuck():
+    """No job of a hand may fail to end."""
+    stuck = []
+    yield stuck.append
+    assert stuck == []
 
 
 @pytest.fixture
-def other_hand(others, other_server):
-    return Hand(others(), Owner(other_server, os.getpid()), Interrupts(_stuck))
+def hand(database, server, on_stuck):
+    return Hand(database, Owner(server, os.getpid()), Interrupts(on_stuck))
+
+
+@pytest.fixture
+def other_hand(others, other_server, on_stuck):
+    return Hand(others(), Owner(other_server, os.getpid()), Interrupts(on_stuck))
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from django_tandem.queue import worker
+from django_tandem import task as tandem_task
+from django_tandem.queue import interrupt, worker
 from django_tandem.queue.tasks_api import task
 from tests.jobs import make_group
 
@@ -52,6 +53,16 @@ def break_the_slots(marker):
     if not Path(marker).exists():
         Path(marker).touch()
         worker.run = None
+
+
+@tandem_task(timeout=60)
+def break_the_timeouts(marker):
+    """Once: a process that does not see to the time of its jobs any more."""
+    if not Path(marker).exists():
+        Path(marker).touch()
+        interrupt.Interrupts._look = None
+        while True:
+            time.sleep(0.005)
 
 
 @task

@@ -192,6 +192,14 @@ def test_a_slot_that_fails_ends_its_process_so_that_its_jobs_come_back(start_wor
     assert max(row["attempt"] for row in results()) == 2
 
 
+def test_a_worker_that_cannot_keep_timeouts_ends_so_that_its_jobs_come_back(start_worker, path, finished):
+    job = tasks.break_the_timeouts.enqueue(str(path))
+    worker = start_worker(supervised=True, threads=1)
+    row = finished(1)[job.id]
+    assert (row["state"], row["attempt"]) == (State.SUCCESSFUL, 2)
+    assert "tandem-timeouts: the worker process ends" in worker.log
+
+
 class TestWithoutDatabase:
     """The database refuses connections for a while."""
 
