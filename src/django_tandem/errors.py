@@ -51,6 +51,10 @@ class NotJson(InvalidJob, TypeError):
     """An argument is of a type that JSON does not have: pass an id, a string or a number in its stead."""
 
 
+class InvalidResult(TandemError, TypeError, ValueError):
+    """What a task returned cannot be kept: return what the message says. The task has run; it is not retried."""
+
+
 class JobNotFound(TandemError):
     """No job has this id, neither waiting nor finished: look at `tandem tasks list`."""
 

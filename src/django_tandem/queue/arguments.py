@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django_tandem.errors import InvalidJob, NotJson
+from django_tandem.errors import InvalidJob, InvalidResult, NotJson
 from django_tandem.queue import at_rest
 from django_tandem.queue.tasks_api import normalize_json
 
@@ -89,15 +89,29 @@ def load_arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
     return args, kwargs
 
 
-def dump_return(value: Any) -> str | None:
-    """The JSON text of what a task returned, as it is stored; None stays None. Raises TypeError or ValueError when it
-    is not JSON."""
+def dump_return(task: str, value: Any, max_bytes: int) -> str | None:
+    """The JSON text of what `task` returned, as it is stored; None stays None. What has a JSON form takes it, as
+    arguments do.
+
+    Raises InvalidResult, which names the place in the value, or its size when the text is longer than `max_bytes`.
+    """
     if value is None:
         return None
     try:
         text = _encode(value)
-    except (TypeError, ValueError):
-        text = _encode(normalize_json(value))
+    except (TypeError, ValueError, RecursionError):
+        try:
+            _refuse_unfit(task, "return_value", value, ())
+            text = _encode(normalize_json(value))
+        except InvalidJob as error:
+            raise InvalidResult(str(error)) from None
+        except RecursionError:
+            raise InvalidResult(f"{task}: return_value is nested too deeply; expected a few levels") from None
+    if len(text) > max_bytes:
+        raise InvalidResult(
+            f"{task}: return_value is {len(text)} bytes as JSON, expected at most {max_bytes} "
+            "(TASKS OPTIONS max_bytes); store it and return where it is"
+        )
     return at_rest.sealed(text)
 
 

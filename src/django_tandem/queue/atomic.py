@@ -9,7 +9,6 @@ from typing import Any
 from django.db import connections, transaction
 
 from django_tandem.queue import events
-from django_tandem.queue.arguments import dump_return
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.job import Job, Outcome
 from django_tandem.queue.options import queue_database
@@ -23,12 +22,13 @@ class LeaseLost(Exception):
     """While the job ran here, it was given to another: what it did is rolled back."""
 
 
-def run(job: Job, owner: Owner, began: float, body: Callable[[], Any]) -> Outcome:
-    """Call `body` and finish `job` in one transaction on the queue's database. The outcome is settled.
+def run(job: Job, owner: Owner, began: float, body: Callable[[], Any], dump: Callable[[Any], str | None]) -> Outcome:
+    """Call `body` and finish `job` with what it returned, in one transaction on the queue's database. The outcome is
+    settled. `dump` makes the text that is kept.
 
-    Whatever happens up to the commit rolls both back and is raised: what `body` raises, LeaseLost, or what the database
-    says. What happens after it (a function that the project gave to on_commit raises, the time is over) is reported,
-    and changes nothing.
+    Whatever happens up to the commit rolls both back and is raised: what `body` or `dump` raises, LeaseLost, or what
+    the database says. What happens after it (a function that the project gave to on_commit raises, the time is over)
+    is reported, and changes nothing.
     """
     database = queue_database()
     done: list[Outcome] = []
@@ -36,7 +36,7 @@ def run(job: Job, owner: Owner, began: float, body: Callable[[], Any]) -> Outcom
     try:
         with transaction.atomic(using=database):
             transaction.on_commit(lambda: committed.append(True), using=database)
-            returned = dump_return(body())
+            returned = dump(body())
             ended = time.monotonic()
             done.append(Outcome(job, State.SUCCESSFUL, began, ended, returned, job.history, is_settled=True))
             _finish(database, owner, done[0])

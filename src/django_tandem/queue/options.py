@@ -24,9 +24,9 @@ KNOWN = ("database", "patience", "strict", "max_bytes", "retention_days", "encry
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """OPTIONS of one backend. `patience`: the time that a level is worth, by queue; `max_bytes`: of arguments;
-    `retention`: how long results are kept; `encrypt_keys`: of which the first encrypts; `decrypt_keys`: which only
-    decrypt."""
+    """OPTIONS of one backend. `patience`: the time that a level is worth, by queue; `max_bytes`: of a job's
+    arguments, and of what it returns; `retention`: how long results are kept; `encrypt_keys`: of which the first
+    encrypts; `decrypt_keys`: which only decrypt."""
 
     database: str = "default"
     patience: Mapping[str, timedelta] = field(default_factory=dict)

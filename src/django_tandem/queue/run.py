@@ -18,13 +18,14 @@ from typing import Any, NamedTuple
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import close_old_connections, connections
 
-from django_tandem.errors import Cancelled, Expired, TimedOut
+from django_tandem.errors import Cancelled, Expired, InvalidResult, TimedOut
 from django_tandem.queue import at_rest, atomic, events, results
 from django_tandem.queue.arguments import dump_return, load_arguments
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.hearing import is_heard
 from django_tandem.queue.interrupt import Interrupts
 from django_tandem.queue.job import Job, Outcome
+from django_tandem.queue.options import queue_options
 from django_tandem.queue.retry import Retry
 from django_tandem.queue.states import State
 from django_tandem.queue.task import TandemTask
@@ -36,23 +37,29 @@ ERROR_KEPT = 32 * 1024
 
 
 class Known(NamedTuple):
-    """What running a task needs, looked up once a process. A plain Task has neither timeout nor retry."""
+    """What running a task needs, looked up once a process. A plain Task has neither timeout nor retry. `max_bytes` is
+    what its return value may be."""
 
     task: Task[..., Any]
     is_coroutine: bool
     timeout: float | None
     retry: Retry | None
     atomic: bool
+    max_bytes: int
+
+    def dump(self, returned: Any) -> str | None:
+        """What the task returned, as it is kept. Raises InvalidResult."""
+        return dump_return(self.task.module_path, returned, self.max_bytes)
 
 
 @cache
 def known(path: str) -> Known:
     """The task at `path`. Raises ImportError when this release does not have it."""
     task = results.find_task(path)
-    is_coroutine = asyncio.iscoroutinefunction(task.func)
+    is_coroutine, most = asyncio.iscoroutinefunction(task.func), queue_options().max_bytes
     if isinstance(task, TandemTask):
-        return Known(task, is_coroutine, task.timeout, task.retry, task.atomic)
-    return Known(task, is_coroutine, None, None, atomic=False)
+        return Known(task, is_coroutine, task.timeout, task.retry, task.atomic, most)
+    return Known(task, is_coroutine, None, None, atomic=False, max_bytes=most)
 
 
 def run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
@@ -64,15 +71,15 @@ def run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
         _refuse_expired(job)
         telling.started()
         args, kwargs = telling.arguments()
-        task, is_coroutine, timeout, _, is_atomic = telling.known
+        task, is_coroutine, timeout, _, is_atomic, _ = telling.known
         call = partial(_call, task.func, args, kwargs, owner.worker)
         if is_atomic:
-            outcome = interrupts.call(job, timeout, lambda: atomic.run(job, owner, began, call))
+            outcome = interrupts.call(job, timeout, lambda: atomic.run(job, owner, began, call, telling.known.dump))
         else:
             # A coroutine function for which no coroutine slot was free.
             within = async_to_sync(interrupts.acall) if is_coroutine else interrupts.call
             returned = within(job, timeout, call)
-            outcome = Outcome(job, State.SUCCESSFUL, began, time.monotonic(), dump_return(returned), job.history)
+            outcome = Outcome(job, State.SUCCESSFUL, began, time.monotonic(), telling.known.dump(returned), job.history)
         telling.finished_anyhow(outcome) if is_atomic else telling.finished(outcome)
     except atomic.LeaseLost:
         outcome = Outcome(job, State.FAILED, began, time.monotonic(), None, job.history, is_settled=True)
@@ -98,7 +105,7 @@ async def arun(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
             args, kwargs = telling.arguments()
             call = partial(telling.known.task.func, *args, **kwargs)
             returned = await interrupts.acall(job, telling.known.timeout, call)
-            outcome = Outcome(job, State.SUCCESSFUL, began, time.monotonic(), dump_return(returned), job.history)
+            outcome = Outcome(job, State.SUCCESSFUL, began, time.monotonic(), telling.known.dump(returned), job.history)
             telling.finished(outcome)
         except BaseException as error:  # noqa: BLE001 - as in run
             outcome = failed(job, owner, began, error)
@@ -138,7 +145,7 @@ def failed(job: Job, owner: Owner, began: float, error: BaseException, *, final:
             },
         }
     )
-    wait_s = None if final or isinstance(error, (Expired, Cancelled)) else _wait_s(job, error)
+    wait_s = None if final or isinstance(error, (Expired, Cancelled, InvalidResult)) else _wait_s(job, error)
     state = State.FAILED if wait_s is None else State.SCHEDULED
     return Outcome(job, state, began, ended, None, json.dumps(past), wait_s)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from django_tandem import Limit, Retry, Unique, lock, task
-from tests.jobs import make_group
+from tests.jobs import append, make_group
 
 
 @task(retry=Retry(attempts=3, backoff=0, on=(OSError, KeyError)))
@@ -102,6 +102,18 @@ def make_group_once(name, then=None):
     if then == "raise":
         raise ValueError(name)
     return object() if then == "unserialisable" else name
+
+
+@task(retry=Retry(attempts=3, backoff=0, on=Exception))
+def return_too_much(path, kind="large"):
+    append.func(path, "ran")
+    return "x" * 1_048_577 if kind == "large" else {"found": [object()]}
+
+
+@task(atomic=True, retry=Retry(attempts=3, backoff=0))
+def make_group_and_return_too_much(name):
+    make_group.func(name)
+    return "x" * 1_048_577
 
 
 @task(atomic=True, retry=Retry(attempts=2, backoff=0))

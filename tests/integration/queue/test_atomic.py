@@ -54,6 +54,15 @@ def test_a_body_that_raises_leaves_nothing_but_its_failure(do, hand, then):
     assert (result.status, len(result.errors)) == (TaskResultStatus.FAILED, 1)
 
 
+def test_so_does_one_that_returns_more_than_is_kept(do, hand):
+    outcome, result = do(policies.make_group_and_return_too_much, "made")
+    assert (outcome.state, outcome.is_settled, outcome.wait_s) == (State.FAILED, False, None)
+    assert not Group.objects.filter(name="made").exists()
+    assert finish.finish(hand.connection, hand.owner, [outcome]) == []
+    result.refresh()
+    assert "return_value is 1048579 bytes as JSON, expected at most 1048576" in result.errors[0].traceback
+
+
 def test_so_does_one_that_took_too_long(do):
     outcome, _ = do(policies.make_group_for, "made", 60)
     assert (outcome.state, "TimedOut" in outcome.history) == (State.FAILED, True)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from django_tandem.errors import InvalidResult
 from django_tandem.queue import finish, run, scheduler
 from django_tandem.queue.states import State
 from django_tandem.queue.tasks_api import TaskResultStatus, task_finished
@@ -133,3 +134,20 @@ def test_a_worker_retries(start_worker, now, hand, finished, jobs):
         scheduler.promote(hand.connection)
     row = finished(1)[result.id]
     assert (row["state"], row["attempt"], row["return_value"]) == (State.SUCCESSFUL, 3, "3")
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("large", "return_value is 1048579 bytes as JSON, expected at most 1048576 (TASKS OPTIONS max_bytes)"),
+        ("object", "return_value['found'][0] is of type object"),
+    ],
+)
+def test_a_job_that_returned_what_cannot_be_kept_has_run_and_is_not_retried(hand, tmp_path, kind, says):
+    result = policies.return_too_much.enqueue(str(tmp_path / "runs"), kind)
+    (outcome,) = hand.work()
+    assert (outcome.state, outcome.wait_s) == (State.FAILED, None)
+    assert (tmp_path / "runs").read_text() == "ran\n"
+    result.refresh()
+    assert [error.exception_class for error in result.errors] == [InvalidResult]
+    assert f"InvalidResult: {policies.return_too_much.module_path}: {says}" in result.errors[0].traceback

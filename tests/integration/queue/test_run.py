@@ -252,7 +252,7 @@ def test_a_coroutine_in_the_loop_leaves_no_connection_behind(do, rows):
 
 
 def test_a_task_is_looked_up_by_its_path_and_its_kind_is_known(database):
-    assert running.known("tests.jobs.add") == (shared.add, False, None, None, False)
+    assert running.known("tests.jobs.add") == (shared.add, False, None, None, False, 1_048_576)
     assert running.known("tests.jobs.asleep").is_coroutine
     for path, why in [
         ("tests.jobs.gone", 'does not define a "gone"'),

@@ -32,7 +32,7 @@ def test_functions_and_coroutines_run_whatever_they_do_and_nothing_is_left(start
         (shared.leave.enqueue(), "SystemExit"),
         (tasks.odd.enqueue(), "Odd"),
         (tasks.aleave.enqueue(), "SystemExit"),
-        (tasks.unserialisable.enqueue(), "TypeError"),
+        (tasks.unserialisable.enqueue(), "InvalidResult"),
         (shared.nothing.enqueue("too many"), "TypeError"),
     ]
     groups = [shared.make_group.enqueue("by a function"), shared.amake_group.enqueue("by a coroutine")]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_tandem.errors import InvalidJob, NotJson, TandemError
+from django_tandem.errors import InvalidJob, InvalidResult, NotJson, TandemError
 from django_tandem.queue.arguments import dump_arguments, dump_return, load_arguments, load_return
 
 LIMIT = 1024 * 1024
@@ -34,7 +34,7 @@ def test_json_goes_in_and_comes_out(args, kwargs):
 
 @given(values)
 def test_what_a_task_returns_comes_back(value):
-    assert load_return(dump_return(value)) == value
+    assert load_return(dump_return("a.task", value, LIMIT)) == value
 
 
 class Colour(IntEnum):
@@ -57,7 +57,14 @@ class Colour(IntEnum):
 )
 def test_what_has_a_json_form_takes_it(value, arrives):
     assert load_arguments(dump(value))[0] == [arrives]
-    assert load_return(dump_return(value)) == arrives
+    assert load_return(dump_return("a.task", value, LIMIT)) == arrives
+
+
+def nested(levels):
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 itself = []
@@ -113,9 +120,7 @@ def test_a_number_that_no_text_can_hold_is_refused_with_its_path():
 
 
 def test_what_is_nested_too_deeply_is_refused_and_told_as_such():
-    value = []
-    for _ in range(200_000):
-        value = [value]
+    value = nested(200_000)
     with pytest.raises(InvalidJob, match=r"^a\.task: its arguments are nested too deeply"):
         dump(1, deep=value)
 
@@ -134,12 +139,27 @@ def test_arguments_larger_than_the_limit_are_refused_with_both_sizes():
 
 
 def test_nothing_returned_is_nothing():
-    assert dump_return(None) is None
+    assert dump_return("a.task", None, 1) is None
     assert load_return(None) is None
 
 
-def test_what_is_returned_must_be_json():
-    with pytest.raises(TypeError, match="Unsupported type: <class 'object'>"):
-        dump_return({"a": [object()]})
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        dump_return(float("nan"))
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (object(), r"return_value is of type object; .*expected str, int"),
+        ({"a": [1, object()]}, r"return_value\['a'\]\[1\] is of type object"),
+        ([float("nan")], r"return_value\[0\] is nan; expected a finite number"),
+        ([b"\xff"], r"return_value\[0\] is bytes that are not UTF-8; expected text"),
+        (itself, r"return_value\[0\]\['again'\] contains itself; expected JSON"),
+        (nested(100_000), r"return_value is nested too deeply; expected a few levels"),
+    ],
+)
+def test_what_is_returned_and_is_not_json_is_refused_with_its_path(value, says):
+    with pytest.raises(InvalidResult, match=r"^a\.task: " + says):
+        dump_return("a.task", value, LIMIT)
+
+
+def test_what_is_returned_and_larger_than_the_limit_is_refused_with_both_sizes():
+    assert dump_return("a.task", "é" * 2, 14) == r'"\u00e9\u00e9"'
+    with pytest.raises(InvalidResult, match=r"^a\.task: return_value is 14 bytes as JSON, expected at most 13 "):
+        dump_return("a.task", "é" * 2, 13)
