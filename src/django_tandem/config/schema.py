@@ -85,13 +85,16 @@ class Reserve(Frozen):
 
 
 class AsyncServer(RoleBase):
-    """A role that works through tasks. `queues`: none named means all; `coroutines`: at once, a process."""
+    """A role that works through tasks. `queues`: none named means all; `coroutines`: at once, a process; a process is
+    replaced after `recycle_jobs`, or when `recycle_memory` MiB are resident."""
 
     kind: Literal["async"] = "async"
     health: Address = "127.0.0.1:8001"
     queues: tuple[Name, ...] = ()
     coroutines: Annotated[StrictInt, Field(ge=0, le=10_000)] = 100
     reserve: Reserve | None = None
+    recycle_jobs: Annotated[StrictInt, Field(ge=1)] | None = None
+    recycle_memory: Annotated[StrictInt, Field(ge=64, le=1_048_576)] | None = None
 
 
 Role = Annotated[BackOffice | AsyncServer, Field(discriminator="kind")]

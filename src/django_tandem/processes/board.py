@@ -11,14 +11,14 @@ import struct
 import time
 
 _WORD = struct.Struct("=q")
-_TICK = 0
-_BEGUN = 1
+_TICK, _PID, _LEAVING, _BEGUN = range(4)
 
 
 class Board:
     """Rows of 64-bit words in anonymous shared memory, made before the fork and seen by all children.
 
-    `workers` rows, each of one tick (monotonic nanoseconds) and `slots` job ids (0: the slot is idle).
+    `workers` rows, each of one tick (monotonic nanoseconds), the process whose row it is, whether that leaves,
+    and `slots` job ids (0: the slot is idle).
     """
 
     def __init__(self, workers: int, slots: int) -> None:
@@ -33,6 +33,11 @@ class Board:
             raise IndexError(worker)
         return BoardRow(self._memory, worker * self._words_a_row, self.slots)
 
+    def row_of(self, pid: int) -> BoardRow | None:
+        """The row that the process `pid` has entered."""
+        rows = (self.row(worker) for worker in range(self.workers))
+        return next((row for row in rows if row.pid == pid), None)
+
 
 class BoardRow:
     """One worker's row. A slot is written by its own thread only, so no lock is needed."""
@@ -44,12 +49,30 @@ class BoardRow:
 
     def tick(self) -> None:
         """Say: the control loop of this worker turns."""
-        _WORD.pack_into(self._memory, self._first, time.monotonic_ns())
+        self._write(_TICK, time.monotonic_ns())
 
     def age_s(self) -> float:
         """Seconds since the last tick; 0 before the first."""
-        (tick,) = _WORD.unpack_from(self._memory, self._first)
+        tick = self._read(_TICK)
         return (time.monotonic_ns() - tick) / 1e9 if tick else 0.0
+
+    def enter(self, pid: int) -> None:
+        """Say: this row is that of the process `pid`."""
+        self._write(_PID, pid)
+
+    def leave(self) -> None:
+        """Say: this process has done its share, another may take its place."""
+        self._write(_LEAVING, 1)
+
+    @property
+    def pid(self) -> int:
+        """The process whose row it is; 0: nobody's."""
+        return self._read(_PID)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether its process has said that it leaves."""
+        return bool(self._read(_LEAVING))
 
     def begin(self, slot: int, job: int) -> None:
         """Slot number `slot` begins `job`."""
@@ -68,3 +91,10 @@ class BoardRow:
         """Make the row that of a worker not yet started."""
         size = (_BEGUN + self.slots) * _WORD.size
         self._memory[self._first : self._first + size] = bytes(size)
+
+    def _read(self, word: int) -> int:
+        (value,) = _WORD.unpack_from(self._memory, self._first + word * _WORD.size)
+        return int(value)
+
+    def _write(self, word: int, value: int) -> None:
+        _WORD.pack_into(self._memory, self._first + word * _WORD.size, value)

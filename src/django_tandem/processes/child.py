@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+# The exit code of a child that has done its share and is to be replaced. sysexits.h: "try again later".
+RECYCLED = os.EX_TEMPFAIL
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChildSpec:
@@ -20,6 +23,8 @@ class ChildSpec:
     `orphaned` is called in the child, in a thread, when the parent died without a word; by default the child is killed.
     None: the body sees to it itself (and may fork, which a thread would make unsafe).
     `silent_s` tells how many seconds ago the child last showed that it lives (0: unknown). It is asked in the parent.
+    `leaving` tells whether the child has done its share, and ends with the code RECYCLED when it is through with what
+    it has begun: what `successor` makes takes its place meanwhile. Both are asked in the parent.
     A child that is `last` is stopped after all others have ended. `hurry` is what a child gets that must not take its
     time any more; one that does not die of it at once is killed.
     """
@@ -28,6 +33,8 @@ class ChildSpec:
     body: Callable[[], int]
     orphaned: Callable[[], None] | None = lambda: os.kill(os.getpid(), signal.SIGKILL)
     silent_s: Callable[[], float] = lambda: 0.0
+    leaving: Callable[[], bool] = lambda: False
+    successor: Callable[[], ChildSpec] | None = None
     last: bool = False
     hurry: signal.Signals = signal.SIGKILL
 

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from django_tandem.processes.child import Child, ChildSpec, Death
+from django_tandem.processes.child import RECYCLED, Child, ChildSpec, Death
 from django_tandem.processes.signals import Signals
 
 logger = logging.getLogger("django_tandem.supervisor")
@@ -27,7 +27,7 @@ HARD_STOP_S = 2.0
 
 
 class Supervisor:
-    """Starts children, replaces those that die, and stops all on TERM, HUP or INT.
+    """Starts children, replaces those that die or have done their share, and stops all on TERM, HUP or INT.
 
     `drain_s`: what children are given to end by themselves. A second INT ends that time, and gives `hard_stop_s`.
     `on_death` hears of every child that dies, before its replacement starts; `on_stop` hears that the end begins.
@@ -85,8 +85,8 @@ class Supervisor:
             self._supervise()
             self._start_at.clear()
             self._on_stop()
-            self._end([name for name, spec in self._specs.items() if not spec.last], self._drain_s)
-            self._end([name for name, spec in self._specs.items() if spec.last], self._hard_stop_s, unhurried=True)
+            self._end([child for child in self._living.values() if not child.spec.last], self._drain_s)
+            self._end([child for child in self._living.values() if child.spec.last], self._hard_stop_s, unhurried=True)
         finally:
             for child in self._living.values():
                 child.send_group(signal.SIGKILL)
@@ -98,7 +98,7 @@ class Supervisor:
         return 1 if self._gave_up else 0
 
     def pids(self) -> dict[str, int]:
-        """The process ids of the living children, by name."""
+        """The process ids of the living children, by name; of those that leave, too."""
         return {name: child.pid for name, child in self._living.items()}
 
     def _supervise(self) -> None:
@@ -107,6 +107,7 @@ class Supervisor:
         while not self._stopping:
             self._turn()
             self._replace_silent()
+            self._start_successors()
             self._start_due()
 
     def _turn(self) -> None:
@@ -138,14 +139,20 @@ class Supervisor:
                 continue
             del self._living[name]
             child.send_group(signal.SIGTERM)  # what it had started, and left behind
+            is_recycled = death.status == RECYCLED and child.spec.leaving()
             self._on_death(death)
-            if not self._stopping:
-                self._replace(death)
+            if self._stopping:
+                continue
+            if name != death.name:  # its successor is there
+                level = logging.INFO if is_recycled else logging.WARNING
+                logger.log(level, "%s", _words(death, is_recycled=is_recycled))
+            else:
+                self._replace(death, is_recycled=is_recycled)
 
-    def _replace(self, death: Death) -> None:
-        early = death.lived_s < EARLY_S
+    def _replace(self, death: Death, *, is_recycled: bool) -> None:
+        early = death.lived_s < EARLY_S and not is_recycled
         deaths = self._early_deaths[death.name] = self._early_deaths[death.name] + 1 if early else 0
-        died = f"{death.name} (pid {death.pid}) " + ("ended" if death.status == 0 else f"died: {death.cause}")
+        died = _words(death, is_recycled=is_recycled)
         if death.status in self._hopeless:
             logger.error("%s: giving up", died)
             self._gave_up = self._stopping = True
@@ -158,11 +165,26 @@ class Supervisor:
             self._start_at[death.name] = time.monotonic() + pause
         else:
             self._start(death.name)
-            logger.warning("%s; pid %s replaces it", died, self._living[death.name].pid)
+            level = logging.INFO if is_recycled else logging.WARNING
+            logger.log(level, "%s; pid %s replaces it", died, self._living[death.name].pid)
+
+    def _start_successors(self) -> None:
+        """What leaves ends in its own time, beside its successor. Of one name one at a time: the next waits for its
+        end and is replaced then."""
+        for name, child in list(self._living.items()):
+            beside = f"{child.spec.name}, leaving"
+            if name == beside or beside in self._living or child.spec.successor is None or not child.spec.leaving():
+                continue
+            self._living[beside] = self._living.pop(name)
+            self._specs[name] = child.spec.successor()
+            self._early_deaths[name] = 0
+            self._start(name)
+            logger.info("%s (pid %s) is recycled; pid %s takes its place", name, child.pid, self._living[name].pid)
 
     def _replace_silent(self) -> None:
-        for name, child in self._living.items():
+        for child in self._living.values():
             if child.spec.silent_s() > self._silent_s:
+                name = child.spec.name
                 logger.error("%s (pid %s) has been silent for %.0f s: killed", name, child.pid, self._silent_s)
                 child.send_group(signal.SIGKILL)
 
@@ -171,9 +193,8 @@ class Supervisor:
             if not self._stopping and time.monotonic() >= at:
                 self._start(name)
 
-    def _end(self, names: Sequence[str], drain_s: float, *, unhurried: bool = False) -> None:
+    def _end(self, mine: Sequence[Child], drain_s: float, *, unhurried: bool = False) -> None:
         """TERM, then wait; after `drain_s`, or a second INT, hurry; after `hard_stop_s` more, KILL."""
-        mine = [self._living[name] for name in names if name in self._living]
         for child in mine:
             child.send(signal.SIGTERM)
             child.send(signal.SIGCONT)  # a stopped process takes its TERM only when it goes on
@@ -193,4 +214,9 @@ class Supervisor:
             self._turn()
 
     def _left(self, mine: Sequence[Child]) -> list[Child]:
-        return [child for child in mine if self._living.get(child.spec.name) is child]
+        return [child for child in mine if child in self._living.values()]
+
+
+def _words(death: Death, *, is_recycled: bool) -> str:
+    ended = "was recycled" if is_recycled else "ended" if death.status == 0 else f"died: {death.cause}"
+    return f"{death.name} (pid {death.pid}) {ended}"

@@ -179,6 +179,19 @@ def drained(left: int) -> None:
         logger.info("drained")
 
 
+def recycled(reason: str) -> None:
+    """A worker process has done its share: another takes its place while it lets its jobs end."""
+    logger.info("recycling: %s; what runs here ends here", reason)
+
+
+def memory_bound_too_low(bound: int, resident: int) -> None:
+    """A process would be replaced for what it needs before it has run anything; both in MiB."""
+    logger.error(
+        "recycle_memory is %s, and a worker that has run nothing has %s MiB resident; it is not recycled by memory",
+        bound, resident,
+    )  # fmt: skip
+
+
 def thread_died(name: str, error: BaseException) -> None:
     """A thread that runs jobs met what no code of ours expects; its process ends, and the supervisor starts another."""
     logger.critical("%s: the worker process ends", name, exc_info=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -14,6 +15,7 @@ import psycopg
 
 from django_tandem.errors import Cancelled, DatabaseUnreachable, KeyNotConfigured, TimedOut
 from django_tandem.processes.board import BoardRow
+from django_tandem.processes.child import RECYCLED
 from django_tandem.queue import at_rest, claim, events, fence
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, connect
@@ -26,6 +28,7 @@ from django_tandem.queue.job import Outcome
 from django_tandem.queue.listen import CANCEL, FENCE, PAUSE, Ear
 from django_tandem.queue.loop import or_end_process
 from django_tandem.queue.priority import NO_RESERVE, Reserve
+from django_tandem.queue.recycle import Share
 from django_tandem.queue.run import close_connections, cut_off, known, run
 
 # How often to look for what no announcement told: a fence that moved, a job whose notice was lost.
@@ -34,13 +37,17 @@ POLL_S = 1.0
 # How often to look while held jobs wait beside idle slots, or outcomes wait to be written.
 TICK_S = 0.005
 
+# How often to look whether all has ended, while it is waited for.
+DRAIN_TICK_S = 0.02
+
 RECONNECT_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
     """`server` is the row in tandem_server, `threads` and `coroutines` the slots of each kind, `drain` seconds.
-    `reserve`: some of the threads are for urgent jobs only."""
+    `reserve`: some of the threads are for urgent jobs only.
+    `recycle_jobs`, `recycle_memory` (MiB): after what the process gives its place to another; None: never."""
 
     alias: str
     server: int
@@ -50,12 +57,15 @@ class WorkerOptions:
     coroutines: int
     drain: float
     reserve: Reserve = NO_RESERVE
+    recycle_jobs: int | None = None
+    recycle_memory: int | None = None
 
 
 def main(options: WorkerOptions, row: BoardRow) -> int:
-    """The body of a worker process: run jobs until TERM or INT, then drain. Returns the exit code: 0 drained,
-    1 when the drain deadline passed and what still ran went back. Raises DatabaseUnreachable and ConfigurationError at
-    the start."""
+    """The body of a worker process: run jobs until TERM or INT, or until it has done its share, then drain. Returns the
+    exit code: 0 drained, RECYCLED drained and to be replaced, 1 when the drain deadline passed and what still ran went
+    back. Raises DatabaseUnreachable and ConfigurationError at the start."""
+    row.enter(os.getpid())
     at_rest.encryption()
     worker = Worker(options, row)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,7 +95,9 @@ class Worker:
             for number in range(options.threads)
         ]
         self._suspect = threading.Lock()
-        self._stopping = False
+        self._share = Share(options.recycle_jobs, options.recycle_memory)
+        self._leaving = False
+        self._deadline = math.inf
         self._polled_at = 0.0
         self._connected_at = 0.0
         self._seen: fence.Fence | None = None
@@ -101,9 +113,18 @@ class Worker:
         return connection
 
     def stop(self) -> None:
-        """Stop claiming and drain; safe in a signal handler."""
-        self._stopping = True
+        """Stop claiming and drain, within the seconds that there are for it; safe in a signal handler."""
+        self._deadline = min(self._deadline, time.monotonic() + self.options.drain)
+        self._leaving = True
         self.ear.wake()
+
+    def recycle(self, reason: str) -> None:
+        """Stop claiming, let a successor begin, and drain however long it takes."""
+        if not self._leaving:
+            self._leaving = True
+            events.recycled(reason)
+            self.row.leave()
+            self.ear.wake()
 
     def start(self) -> None:
         """Read what binds all workers, then let the slots go."""
@@ -115,7 +136,7 @@ class Worker:
     def work(self) -> None:
         """The control loop: hear what became ready, see to what waits, until told to stop."""
         begun = 0
-        while not self._stopping:
+        while not self._leaving:
             self.row.tick()
             if self.intake.broken is not None:
                 self._reconnect(self.intake.broken)
@@ -143,18 +164,24 @@ class Worker:
         return self.intake.begun
 
     def drain(self) -> int:
-        """Claim no more, give back what had not begun, let what runs end. Returns 0, or 1 after the deadline."""
-        deadline = time.monotonic() + self.options.drain
+        """Claim no more, give back what had not begun, let what runs end. Returns the exit code."""
         self.intake.close()
-        while not self.intake.is_empty and time.monotonic() < deadline:
+        while not self.intake.is_empty and time.monotonic() < self._deadline:
             self.row.tick()
             if self.intake.broken is not None:
-                self._reconnect(self.intake.broken, until=deadline)
+                self._reconnect(self.intake.broken)
             self.intake.exchange()
-            self.ear.pause(TICK_S)
+            try:
+                _, told = self.ear.wait(DRAIN_TICK_S)
+                if CANCEL in told or self._is_poll_due():
+                    self._read_cancelled()
+            except (psycopg.Error, OSError) as error:
+                self._reconnect(error)
         left = self.intake.give_up("the drain deadline of its worker passed")
         events.drained(left)
-        return 1 if left else 0
+        if left:
+            return 1
+        return RECYCLED if self.row.is_leaving else 0
 
     def _slot(self, number: int) -> None:
         """A slot: take a job, run it, give its outcome; until there are no more."""
@@ -175,7 +202,10 @@ class Worker:
                 self.row.begin(number, job.id)
                 self.intake.give(run(job, self.owner, self.interrupts))
                 self.row.end(number)
+            if self._share.is_done(self.intake.begun):
+                self.recycle(f"it has begun {self.intake.begun} jobs")
         close_connections()
+        self.ear.wake()
 
     def _coroutine_done(self, outcome: Outcome) -> None:
         self.intake.give(outcome)
@@ -215,20 +245,29 @@ class Worker:
                 self.intake.give(cut_off(job, self.owner, time.monotonic(), error))
 
     def _poll(self) -> None:
-        if time.monotonic() - self._polled_at >= POLL_S:
+        if self._is_poll_due():
             self._read_fence()
             self._read_pauses()
             self._read_cancelled()
-            self._polled_at = time.monotonic()
             self.intake.hear(self.ear.connection, [])
+            if resident := self._share.outgrown(self.intake.begun):
+                self.recycle(f"{resident} MiB are resident after {self.intake.begun} jobs")
 
-    def _reconnect(self, error: Exception, until: float | None = None) -> None:
-        """Connect anew, both connections, as often as it takes; what runs goes on meanwhile."""
+    def _is_poll_due(self) -> bool:
+        """Whether POLL_S are over since it last was."""
+        if time.monotonic() - self._polled_at < POLL_S:
+            return False
+        self._polled_at = time.monotonic()
+        return True
+
+    def _reconnect(self, error: Exception) -> None:
+        """Connect anew, both connections, as often as it takes, or until the drain deadline; what runs goes on
+        meanwhile."""
         events.database_lost(error)
         since = time.monotonic()
         if since - self._connected_at < RECONNECT_S:  # it answers, and refuses: do not besiege it
             self.ear.pause(RECONNECT_S)
-        while not self._stopping or (until is not None and time.monotonic() < until):
+        while time.monotonic() < self._deadline:
             self.row.tick()
             try:
                 self.ear.connection.close()

@@ -45,7 +45,9 @@ def serve(tandem: Tandem, role: str) -> int:
     identity = register(tandem, role)
     connections.close_all()  # none may be shared with the children
 
-    board, standing, mailbox = Board(options.processes, options.threads + options.coroutines), Standing(), Mailbox()
+    # Two rows a worker: the second for its successor, while the first is not through with what it has begun.
+    board = Board(2 * options.processes, options.threads + options.coroutines)
+    standing, mailbox = Standing(), Mailbox()
     health = Health(
         identity=identity,
         token=tandem.health_token.get_secret_value() if tandem.health_token else None,
@@ -68,9 +70,10 @@ def serve(tandem: Tandem, role: str) -> int:
             standing.tell(standing.state)  # its successor begins with a full minute
             mailbox.keeper_died(living=supervisor.pids().values())
         else:
-            row = board.row(int(death.name.removeprefix(WORKER)))
-            mailbox.worker_died(WorkerDied(pid=death.pid, begun=tuple(row.begun())))
-            row.clear()
+            row = board.row_of(death.pid)
+            mailbox.worker_died(WorkerDied(pid=death.pid, begun=tuple(row.begun()) if row else ()))
+            if row:
+                row.clear()
 
     workers = [_worker(tandem, options, identity, board, number, listening) for number in range(options.processes)]
     supervisor = Supervisor(
@@ -86,8 +89,10 @@ def serve(tandem: Tandem, role: str) -> int:
 def _worker(
     tandem: Tandem, options: AsyncServer, identity: Identity, board: Board, number: int, listening: socket.socket
 ) -> ChildSpec:
+    """A worker on row `number` of the board; its successor is on the other row of the same name."""
     row = board.row(number)
     reserve = Reserve(options.reserve.slots, options.reserve.priority) if options.reserve else NO_RESERVE
+    other = (number + options.processes) % (2 * options.processes)
 
     def body() -> int:
         listening.close()  # its keeper's
@@ -99,7 +104,9 @@ def _worker(
             threads=options.threads,
             coroutines=options.coroutines,
             drain=options.drain,
-            reserve=reserve.share(options.processes, number),
+            reserve=reserve.share(options.processes, number % options.processes),
+            recycle_jobs=options.recycle_jobs,
+            recycle_memory=options.recycle_memory,
         )
         try:
             return worker.main(working, row)
@@ -107,7 +114,13 @@ def _worker(
             logger.error("worker: %s", error)
             return error.exit_code
 
-    return ChildSpec(name=f"{WORKER}{number}", body=body, silent_s=row.age_s)
+    return ChildSpec(
+        name=f"{WORKER}{number % options.processes}",
+        body=body,
+        silent_s=row.age_s,
+        leaving=lambda: row.is_leaving,
+        successor=lambda: _worker(tandem, options, identity, board, other, listening),
+    )
 
 
 def _silent_workers(board: Board) -> str | None:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from django_tandem.processes.board import Board
-from django_tandem.processes.child import ChildSpec
+from django_tandem.processes.child import RECYCLED, ChildSpec
 from django_tandem.processes.supervisor import Supervisor
 
 FILE = Path(sys.argv[1])
@@ -52,17 +52,36 @@ def short(name, row):
     return 4
 
 
+def recycled(name, row):
+    """Has done its share at once."""
+    begin(name)
+    row.leave()
+    return RECYCLED
+
+
+def claims_to_be_recycled(name, row):
+    """Ends with that code, and has not said that it leaves."""
+    begin(name)
+    return RECYCLED
+
+
 def parent(name, row):
     """Has a child of its own, such as a program that a task runs."""
     note("grandchild", subprocess.Popen(["sleep", "600"]).pid)
     return patient(name, row)
 
 
-BODIES = {"patient": patient, "stubborn": stubborn, "short": short, "parent": parent}
+BODIES = {body.__name__: body for body in (patient, stubborn, short, recycled, claims_to_be_recycled, parent)}
 
 
 def spec(name, kind, row):
-    return ChildSpec(name=name, body=lambda: BODIES[kind](name, row), silent_s=row.age_s, last=name == "last")
+    return ChildSpec(
+        name=name,
+        body=lambda: BODIES[kind](name, row),
+        silent_s=row.age_s,
+        leaving=lambda: row.is_leaving,
+        last=name == "last",
+    )
 
 
 if __name__ == "__main__":

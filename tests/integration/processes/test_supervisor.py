@@ -179,6 +179,25 @@ def test_a_child_that_dies_at_its_start_is_tried_again_after_pauses(supervise):
     assert all(f"again in {pause} s" in logged for pause in ("0.2", "0.4", "0.8"))
 
 
+def test_a_child_that_has_done_its_share_is_replaced_at_once_however_early(supervise):
+    one = supervise({"a": "recycled"}, {"most_early_deaths": 3})
+    pids = [one.begun("a", times=number + 1) and one.pids("a")[number] for number in range(6)]
+    one.process.terminate()
+    code, logged = one.end()
+
+    assert code == 0
+    assert f"INFO a (pid {pids[0]}) was recycled; pid {pids[1]} replaces it" in logged
+    assert "died" not in logged
+
+
+def test_one_that_only_ends_with_the_same_code_has_died(supervise):
+    one = supervise({"a": "claims_to_be_recycled"}, {"most_early_deaths": 3})
+    code, logged = one.end()
+
+    assert code == 1
+    assert "died: exit code 75, at its start, 3 times: giving up" in logged
+
+
 def test_after_most_early_deaths_the_supervisor_gives_up_and_ends_the_others(supervise):
     one = supervise({"a": "short", "b": "patient"}, {"most_early_deaths": 3})
     code, logged = one.end()

@@ -7,6 +7,7 @@ import time
 import pytest
 from django.contrib.auth.models import Group
 
+from django_tandem.processes.child import RECYCLED
 from django_tandem.queue import fence, lease
 from django_tandem.queue.states import State
 from django_tandem.queue.tasks_api import TaskResultStatus, task_backends
@@ -125,6 +126,24 @@ def test_term_lets_what_runs_end_and_what_is_held_goes_back(start_worker, finish
     assert [str(job["id"]) for job in jobs()] == [held.id, late.id]
     (row,) = finished(1).values()
     assert (row["state"], row["attempt"]) == (State.SUCCESSFUL, 1)
+
+
+def test_a_worker_that_has_done_its_share_lets_what_runs_end_and_gives_the_rest_back(
+    start_worker, running, finished, jobs
+):
+    path = running()
+    for number in range(50):
+        shared.append_slowly.enqueue(f"{path}-lines", str(number), 0.05)
+    worker = start_worker(threads=2, recycle_jobs=4, drain=0.01)
+    worker.says("INFO recycling: it has begun")
+    until(lambda: ("READY", 0) in state_of(jobs) and state_of(jobs).count(("RUNNING", 1)) == 1)
+    assert worker.process.poll() is None
+    path.unlink()
+    assert worker.wait() == RECYCLED
+    assert set(state_of(jobs)) == {("READY", 0)}
+    rows = finished(4)
+    assert {row["attempt"] for row in rows.values()} == {1}
+    assert len(rows) + len(jobs()) == 51
 
 
 def test_int_drains_as_term_does(start_worker, running):

@@ -234,7 +234,9 @@ class TestWithoutDatabase:
         assert (first.return_value, first.attempts, first.errors) == ("kept", 1, [])
         assert (second.return_value, second.attempts) == (1, 1)
 
-    def test_term_waits_for_it_up_to_the_deadline_and_writes_what_was_done(self, start_worker, path, allow, results):
+    def test_term_waits_for_it_up_to_the_deadline_writes_what_was_done_and_claims_no_more(
+        self, start_worker, path, allow, jobs
+    ):
         job = tasks.wait_for.enqueue(str(path), then="kept")
         worker = start_worker(drain=20)
         until(lambda: written(path))
@@ -242,10 +244,12 @@ class TestWithoutDatabase:
         worker.says("the database does not answer")
         worker.send(signal.SIGTERM)
         path.unlink()
+        late = shared.add.enqueue(1)
         allow(True)
         assert worker.wait() == 0
         job.refresh()
         assert job.return_value == "kept"
+        assert [(str(row["id"]), row["state"], row["attempt"]) for row in jobs()] == [(late.id, State.READY, 0)]
 
     def test_a_worker_that_never_gets_it_back_ends_at_the_deadline(self, start_worker, path, allow, jobs, database):
         tasks.wait_for.enqueue(str(path))

@@ -34,6 +34,17 @@ def test_what_a_child_writes_its_parent_reads():
     assert 0 < board.row(0).age_s() < 10
 
 
+def test_a_row_is_found_by_its_process():
+    board = Board(2, 1)
+    board.row(1).enter(77)
+    board.row(1).leave()
+    found = board.row_of(77)
+    assert (found.pid, found.is_leaving, found.begun()) == (77, True, [])
+    assert (board.row_of(78), board.row(0).is_leaving) == (None, False)
+    found.clear()
+    assert (board.row_of(77), board.row(1).is_leaving) == (None, False)
+
+
 def test_a_cleared_row_is_that_of_a_worker_not_yet_started():
     row = Board(1, 2).row(0)
     row.begin(1, 4)
