@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -36,6 +37,7 @@ class CoroutineSlots:
         self._done = done
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -73,6 +75,21 @@ class CoroutineSlots:
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                body = partial(or_end_process, self._loop.run_forever)
-                threading.Thread(target=body, name="tandem-coroutines", daemon=True).start()
+                os.register_at_fork(after_in_child=partial(self._forked, self._loop))
+                body = partial(or_end_process, partial(self._live, self._loop))
+                self._thread = threading.Thread(target=body, name="tandem-coroutines", daemon=True)
+                self._thread.start()
             return self._loop
+
+    def _live(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            loop.run_forever()
+        finally:
+            if os.getpid() != self._owner.worker:
+                os._exit(0)
+
+    def _forked(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the child of a coroutine that forked: its copy of the loop must not go on with the others."""
+        if threading.current_thread() is self._thread:
+            getattr(loop, "_ready", deque[object]()).clear()  # what would still run in this turn
+            loop.stop()

@@ -104,6 +104,17 @@ def stuck(job: Job, reason: str) -> None:
     logger.error("job %s (%s): %s, and did not stop; this worker drains and is replaced", job.id, job.task, reason)
 
 
+def put_back(task: str, what: str, *, alone: bool) -> None:
+    """A task left its process changed for the tasks after it."""
+    who = task if alone else f"{task}, or a task beside it,"
+    logger.warning("%s changed the %s of its worker process: put back; said once", who, what)
+
+
+def not_put_back(task: str, what: str, error: Exception) -> None:
+    """What a task changed could not be undone."""
+    logger.error("%s changed the %s of its worker process, which cannot be put back: %s", task, what, error)
+
+
 def expired(jobs: int) -> None:
     """Jobs that nobody began in time have failed."""
     logger.warning("%s job(s) expired before they began", jobs)

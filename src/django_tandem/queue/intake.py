@@ -197,6 +197,11 @@ class Intake:
         self._wake_all()
 
     @property
+    def runs_one(self) -> bool:
+        """Whether one job runs, and no more."""
+        return len(self._running) == 1
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is in hand: no job held, none running, no outcome to be written."""
         return not (self._held or self._running or self._outcomes)

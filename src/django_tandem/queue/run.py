@@ -72,7 +72,7 @@ def run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
         telling.started()
         args, kwargs = telling.arguments()
         task, is_coroutine, timeout, _, is_atomic, _ = telling.known
-        call = partial(_call, task.func, args, kwargs, owner.worker)
+        call = partial(_acall if is_coroutine else _call, task.func, args, kwargs, owner.worker)
         if is_atomic:
             outcome = interrupts.call(job, timeout, lambda: atomic.run(job, owner, began, call, telling.known.dump))
         else:
@@ -103,7 +103,7 @@ async def arun(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
             _refuse_expired(job)
             telling.started()
             args, kwargs = telling.arguments()
-            call = partial(telling.known.task.func, *args, **kwargs)
+            call = partial(_acall, telling.known.task.func, args, kwargs, owner.worker)
             returned = await interrupts.acall(job, telling.known.timeout, call)
             outcome = Outcome(job, State.SUCCESSFUL, began, time.monotonic(), telling.known.dump(returned), job.history)
             telling.finished(outcome)
@@ -164,6 +164,14 @@ def _call(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any],
         # A task forked, and its child came back from the task: it must not go on as a second worker that has the
         # first's connections.
         if os.getpid() != process:
+            os._exit(0)
+
+
+async def _acall(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], process: int) -> Any:
+    try:
+        return await function(*args, **kwargs)
+    finally:
+        if os.getpid() != process:  # as above
             os._exit(0)
 
 

@@ -30,6 +30,7 @@ from django_tandem.queue.loop import or_end_process
 from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.recycle import Share
 from django_tandem.queue.run import close_connections, cut_off, known, run
+from django_tandem.queue.surroundings import Surroundings
 
 # How often to look for what no announcement told: a fence that moved, a job whose notice was lost.
 POLL_S = 1.0
@@ -95,6 +96,7 @@ class Worker:
             for number in range(options.threads)
         ]
         self._suspect = threading.Lock()
+        self._surroundings = Surroundings()
         self._share = Share(options.recycle_jobs, options.recycle_memory)
         self._leaving = False
         self._deadline = math.inf
@@ -200,15 +202,19 @@ class Worker:
             # One suspect at a time, so that it is known which it was if this process dies.
             with self._suspect if job.is_suspect else nullcontext():
                 self.row.begin(number, job.id)
-                self.intake.give(run(job, self.owner, self.interrupts))
+                self._done(run(job, self.owner, self.interrupts))
                 self.row.end(number)
             if self._share.is_done(self.intake.begun):
                 self.recycle(f"it has begun {self.intake.begun} jobs")
         close_connections()
         self.ear.wake()
 
-    def _coroutine_done(self, outcome: Outcome) -> None:
+    def _done(self, outcome: Outcome) -> None:
+        self._surroundings.restore(outcome.job.task, alone=self.intake.runs_one)
         self.intake.give(outcome)
+
+    def _coroutine_done(self, outcome: Outcome) -> None:
+        self._done(outcome)
         self.ear.wake()
 
     def _stuck(self, guard: Guard) -> None:
