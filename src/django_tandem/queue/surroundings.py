@@ -36,7 +36,8 @@ class Surroundings:
     def restore(self, task: str, *, alone: bool) -> None:
         """After a job of `task`: put back what is not as it was, and report it once a task. `alone`: no other runs."""
         # The streams first, and all of them: the log goes to one.
-        if closed := [number for number in self._streams if not _is_inherited(number)]:
+        if not self._has_streams():
+            closed = [number for number in self._streams if not _is_inherited(number)]
             what = " and ".join(STREAMS[number] for number in closed)
             self._put_back(task, what, lambda: self._reopen(closed), alone=alone)
         if (here := _directory()) != self._directory:
@@ -46,6 +47,16 @@ class Surroundings:
                 self._tell(task, f"umask ({umask:04o})", alone=alone)
             if (found := locale.setlocale(locale.LC_ALL)) != self._locale:
                 self._put_back(task, f"locale ({found})", lambda: locale.setlocale(locale.LC_ALL, self._locale))
+
+    def _has_streams(self) -> bool:
+        """After each job: in one go, and as a rule without a closer look."""
+        try:
+            for number in self._streams:
+                if not os.get_inheritable(number):
+                    return False
+        except OSError:
+            return False
+        return True
 
     def _reopen(self, closed: Sequence[int]) -> None:
         for number in closed:
