@@ -60,7 +60,13 @@ def retry(
     jobs = _meant(ids, queue, task, every, error)
     _confirm(jobs, control.count(jobs).failed, "Retry", yes=yes)
     retried = control.retry(jobs)
-    click.echo(json.dumps({"retried": retried}) if as_json else f"{_number(retried)} ready again")
+    if as_json:
+        click.echo(json.dumps({"retried": retried.ready, "skipped": retried.skipped}))
+        return
+    said = f"{_number(retried.ready)} ready again"
+    if retried.skipped:
+        said += f"; {retried.skipped:,} not retried: another job with the same key is unfinished"
+    click.echo(said)
 
 
 def pausing(kind: Any) -> tuple[click.Command, click.Command]:
@@ -73,8 +79,9 @@ def pausing(kind: Any) -> tuple[click.Command, click.Command]:
     def pause(name: str, as_json: bool) -> None:
         from django_tandem.queue import control
 
+        known = is_known(kind, name)
         is_new = control.pause(kind, name, by=who())
-        _say(kind, name, "paused", "is paused already", is_new=is_new, as_json=as_json)
+        _say(kind, name, "paused", "is paused already", is_new=is_new, as_json=as_json, known=known)
 
     @click.command(help=f"Begin jobs of a paused {kind} again.")
     @click.argument("name", metavar=kind.upper())
@@ -89,9 +96,19 @@ def pausing(kind: Any) -> tuple[click.Command, click.Command]:
     return pause, resume
 
 
-def _say(kind: str, name: str, done: str, already: str, *, is_new: bool, as_json: bool) -> None:
+def is_known(kind: Any, name: str) -> bool:
+    """Whether there is such a queue or task, for all that can be known here; a warning where not."""
+    from django_tandem.queue import control
+
+    known = control.is_known(kind, name)
+    if not known:
+        click.echo(f"tandem: warning: no {kind} {name} is in the code here, and no unfinished job has it", err=True)
+    return known
+
+
+def _say(kind: str, name: str, done: str, already: str, *, is_new: bool, as_json: bool, **more: object) -> None:
     if as_json:
-        click.echo(json.dumps({kind: name, "changed": is_new}))
+        click.echo(json.dumps({kind: name, "changed": is_new, **more}))
     else:
         click.echo(f"{done} {kind} {name}" if is_new else f"{kind} {name} {already}")
 

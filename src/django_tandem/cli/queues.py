@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.control import pausing, who
+from django_tandem.cli.control import is_known, pausing, who
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.errors import NotDrained
 
@@ -77,6 +77,7 @@ def drain(name: str, wait: float | None, as_json: bool) -> None:
     """Pause QUEUE, and wait until none of its jobs runs. What waits stays."""
     from django_tandem.queue import control
 
+    is_known("queue", name)
     with _progress(name, quiet=as_json) as show:
         stands = control.drain(name, by=who(), wait=wait, on_look=show)
     if as_json:

@@ -12,7 +12,8 @@ from django.db import connections
 from django.db.transaction import TransactionManagementError
 
 from django_tandem.errors import InvalidJob
-from django_tandem.queue.options import queue_database, queue_options
+from django_tandem.queue import results
+from django_tandem.queue.options import queue_database, queue_names, queue_options
 from django_tandem.queue.priority import DEFAULT_PATIENCE
 from django_tandem.queue.statements import statement
 from django_tandem.queue.states import State
@@ -69,6 +70,13 @@ class Ended(NamedTuple):
     asked: int
 
 
+class Retried(NamedTuple):
+    """How many jobs are ready again, and how many are not, because an unfinished job has their unique key."""
+
+    ready: int
+    skipped: int
+
+
 class Pause(NamedTuple):
     """A queue or a task whose jobs are not begun."""
 
@@ -114,19 +122,25 @@ def cancel(jobs: Jobs, *, by: str) -> Ended:
     return Ended(ended, asked[0][0] if asked else 0)
 
 
-def retry(jobs: Jobs) -> int:
-    """Make failed `jobs` ready again, and return how many. Their ids and the errors of their attempts are kept; their
-    task's Retry counts from the start."""
+def retry(jobs: Jobs) -> Retried:
+    """Make failed `jobs` ready again. Their ids, their keys and the errors of their attempts are kept; their task's
+    Retry counts from the start. Of those with the same unique key one is made ready, where none is unfinished."""
+    if jobs.state not in (None, State.FAILED):
+        return Retried(0, 0)
     patience = queue_options().patience
     parameters = {
         **jobs._parameters,
         "queues": list(patience),
         "patiences": list(patience.values()),
         "patience": DEFAULT_PATIENCE,
+        "count": BATCH,
     }
-    if jobs.state not in (None, State.FAILED):
-        return 0
-    return sum(_batches("control", "retry", parameters, _jobs))
+    ready = skipped = after = 0
+    while True:
+        ((found, last, begun, _),) = _rows("control", "retry", {**parameters, "after": after})
+        if not found:
+            return Retried(ready, skipped)
+        ready, skipped, after = ready + begun, skipped + found - begun, last
 
 
 def pause(kind: Kind, name: str, *, by: str) -> bool:
@@ -174,6 +188,23 @@ def drain(
         if stands.is_empty or not stands.is_paused or left <= 0:
             return stands
         time.sleep(min(LOOK_S, left))
+
+
+def is_known(kind: Kind, name: str) -> bool:
+    """Whether the code here, or an unfinished job, has this queue or task. A name that neither has may be misspelt."""
+    _check_pause(kind, name)
+    if name in queue_names() if kind == "queue" else _is_a_task(name):
+        return True
+    ((is_known,),) = _rows("pause", "known", {"kind": kind, "name": name})
+    return bool(is_known)
+
+
+def _is_a_task(name: str) -> bool:
+    try:
+        results.find_task(name)
+    except ImportError:
+        return False
+    return True
 
 
 def paused() -> list[Pause]:

@@ -60,6 +60,8 @@ class JobFields(models.Model):
     history = models.TextField(null=True)
     limit_key = models.TextField(null=True)
     limit_most = models.SmallIntegerField(null=True)
+    unique_key = models.TextField(null=True)
+    replace_key = models.TextField(null=True)
 
     class Meta:
         abstract = True
@@ -77,8 +79,7 @@ class Job(JobFields):
     cancelled_by = models.TextField(null=True)
     forgiven = models.SmallIntegerField(default=0)
     deaths = models.SmallIntegerField(default=0)
-    unique_key = models.TextField(null=True)
-    replace_key = models.TextField(null=True)
+    kept_replace_key = models.TextField(null=True)
     claimed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_tandem.queue.encryption import Encryption
 from django_tandem.queue.priority import DEFAULT_PATIENCE, STRICT_PATIENCE
+from django_tandem.queue.tasks_api import DEFAULT_TASK_QUEUE_NAME
 
 BACKEND = "django_tandem.queue.backend.TandemBackend"
 
@@ -113,6 +114,12 @@ def queue_options() -> Options:
         if params.get("BACKEND") == BACKEND:
             return parse(alias, params.get("OPTIONS", {}))
     return Options()
+
+
+def queue_names() -> frozenset[str]:
+    """The queues that settings.TASKS declares for backends that are Tandem's."""
+    ours = (params for params in getattr(settings, "TASKS", {}).values() if params.get("BACKEND") == BACKEND)
+    return frozenset(queue for params in ours for queue in params.get("QUEUES", [DEFAULT_TASK_QUEUE_NAME]))
 
 
 def queue_database() -> str:

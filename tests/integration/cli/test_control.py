@@ -7,6 +7,7 @@ import pytest
 from django_tandem.queue import control
 from django_tandem.queue.states import State
 from tests import jobs as shared
+from tests.integration.queue import policies
 from tests.integration.queue.conftest import jobs, others, results, rows  # noqa: F401 - fixtures
 
 ADD, FAIL = "tests.jobs.add", "tests.jobs.fail"
@@ -49,8 +50,30 @@ def test_failed_jobs_are_retried(tandem, failed, jobs):  # noqa: F811
     assert tandem("tasks", "retry", failed[0].id).stdout == "1 job ready again\n"
     assert tandem("tasks", "retry", "--error", "builtins.OSError", "--yes").stdout == "0 jobs ready again\n"
     done = tandem("tasks", "retry", "--task", FAIL, "--error", "builtins.ValueError", "--yes", "--json")
-    assert json.loads(done.stdout) == {"retried": 1}
+    assert json.loads(done.stdout) == {"retried": 1, "skipped": 0}
     assert {job["state"] for job in jobs()} == {State.READY}
+
+
+def test_a_job_whose_key_another_has_is_said_not_to_be_retried(tandem, hand):
+    first = policies.fail_alone.enqueue(7)
+    hand.work()
+    policies.fail_alone.enqueue(7)
+    said = "0 jobs ready again; 1 not retried: another job with the same key is unfinished\n"
+    assert tandem("tasks", "retry", first.id) == (0, said, "")
+    assert json.loads(tandem("tasks", "retry", first.id, "--json").stdout) == {"retried": 0, "skipped": 1}
+
+
+def test_a_name_that_nothing_has_is_paused_with_a_warning(tandem, hand):
+    done = tandem("tasks", "pause", "tests.jobs.ad")
+    assert (done.returncode, done.stdout) == (0, "paused task tests.jobs.ad\n")
+    assert done.stderr == "tandem: warning: no task tests.jobs.ad is in the code here, and no unfinished job has it\n"
+    done = tandem("queues", "pause", "slow", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"queue": "slow", "changed": True, "known": False})
+    shared.add.using(queue_name="slow").enqueue(1)
+    done = tandem("queues", "pause", "slow", "--json")
+    assert json.loads(done.stdout) == {"queue": "slow", "changed": False, "known": True}
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tandem("tasks", "pause", ADD) == (0, f"paused task {ADD}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import pytest
@@ -99,22 +99,24 @@ class Hand(NamedTuple):
         return self.finish(*claimed)
 
 
-@pytest.fixture
-def on_stuck():
+@contextmanager
+def hand_of(connection, server):
     """No job of a hand may fail to end."""
     stuck = []
-    yield stuck.append
+    yield Hand(connection, Owner(server, os.getpid()), Interrupts(stuck.append))
     assert stuck == []
 
 
 @pytest.fixture
-def hand(database, server, on_stuck):
-    return Hand(database, Owner(server, os.getpid()), Interrupts(on_stuck))
+def hand(database, server):
+    with hand_of(database, server) as hand:
+        yield hand
 
 
 @pytest.fixture
-def other_hand(others, other_server, on_stuck):
-    return Hand(others(), Owner(other_server, os.getpid()), Interrupts(on_stuck))
+def other_hand(others, other_server):
+    with hand_of(others(), other_server) as hand:
+        yield hand
 
 
 @pytest.fixture

@@ -152,6 +152,16 @@ def score_last(borrower, note=""):
     return [borrower, note]
 
 
+@task(unique="{borrower}")
+def fail_alone(borrower):
+    raise ValueError(borrower)
+
+
+@task(unique=Unique(key="{borrower}", second="replace"))
+def fail_or_be_replaced(borrower, note):
+    raise ValueError(note)
+
+
 @task(unique="{missing}")
 def score_badly(borrower):
     return borrower

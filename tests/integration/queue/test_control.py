@@ -2,9 +2,10 @@
 
 import os
 import signal
+import threading
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.transaction import TransactionManagementError
 
 from django_tandem.errors import Cancelled, InvalidJob
@@ -137,7 +138,7 @@ class TestRetry:
 
     def test_a_failed_job_begins_again_as_itself_with_what_happened_kept(self, hand, failed, results, jobs):
         assert control.count(Jobs(task=FAIL)) == (0, 1)
-        assert control.retry(Jobs(ids=[int(failed.id)])) == 1
+        assert control.retry(Jobs(ids=[int(failed.id)])) == (1, 0)
         assert results() == []
         (job,) = jobs()
         assert (str(job["id"]), job["state"], job["attempt"], job["forgiven"]) == (failed.id, State.READY, 1, 1)
@@ -167,7 +168,7 @@ class TestRetry:
         shared.add.enqueue(1)
         hand.work()
         assert control.count(meant).failed == found
-        assert control.retry(meant) == found
+        assert control.retry(meant) == (found, 0)
 
     def test_its_priority_counts_from_now_on(self, hand, jobs):
         urgent = shared.fail.using(priority=100).enqueue("x")
@@ -176,10 +177,125 @@ class TestRetry:
         shared.add.enqueue(1)
         assert [str(job.id) for job in hand.claim(1)] == [urgent.id]
 
+    def test_more_than_fit_one_statement_are_retried_past_those_that_are_not(self, hand, jobs, monkeypatch):
+        monkeypatch.setattr(control, "BATCH", 3)
+        for _ in range(5):
+            policies.fail_alone.enqueue(7)
+            hand.work()
+        plain = [shared.fail.enqueue("x").id for _ in range(5)]
+        hand.work(5)
+        policies.fail_alone.enqueue(7)
+        assert control.retry(Jobs(every=True)) == (5, 5)
+        assert [str(job["id"]) for job in jobs()][:5] == plain
+        assert control.count(Jobs(every=True)) == (6, 5)
+
     def test_a_worker_is_told(self, start_worker, failed, finished):
         start_worker()
         control.retry(Jobs(ids=[int(failed.id)]))
         until(lambda: failed.id in finished(1) and finished(1)[failed.id]["attempt"] == 2)
+
+
+class TestRetryOfUniqueJobs:
+    """A retried job has its key again, and is not retried where another has it."""
+
+    def test_it_is_the_only_one_again(self, hand, jobs):
+        first = policies.fail_alone.enqueue(7)
+        hand.work()
+        assert control.retry(Jobs(ids=[int(first.id)])) == (1, 0)
+        assert policies.fail_alone.enqueue(7).id == first.id
+        assert len(jobs()) == 1
+        assert policies.fail_alone.enqueue(8).id != first.id
+
+    def test_where_another_is_unfinished_it_stays_failed(self, hand, jobs, results):
+        first = policies.fail_alone.enqueue(7)
+        hand.work()
+        second = policies.fail_alone.enqueue(7)
+        (before,) = results()
+        assert control.retry(Jobs(every=True)) == (0, 1)
+        assert [str(job["id"]) for job in jobs()] == [second.id]
+        assert results() == [before]
+        first.refresh()
+        assert (first.status, first.attempts) == (TaskResultStatus.FAILED, 1)
+        hand.work()
+        assert control.retry(Jobs(ids=[int(first.id)])) == (1, 0)
+
+    def test_of_several_that_failed_one_comes_back(self, hand, jobs):
+        ids = []
+        for _ in range(3):
+            ids.append(policies.fail_alone.enqueue(7).id)
+            hand.work()
+        assert control.retry(Jobs(every=True)) == (1, 2)
+        assert [str(job["id"]) for job in jobs()] == ids[:1]
+
+    def test_many_at_the_same_time_bring_back_one(self, hand, jobs, results):
+        for _ in range(3):
+            policies.fail_alone.enqueue(7)
+            hand.work()
+        told, ids = [], [row["id"] for row in results()]
+
+        def retry(job):
+            told.append(control.retry(Jobs(ids=[job])))
+            connections.close_all()
+
+        threads = [threading.Thread(target=retry, args=(job,)) for job in ids]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(told) == [(0, 1), (0, 1), (1, 0)]
+        assert (len(jobs()), len(results())) == (1, 2)
+
+    def test_it_keeps_its_key_through_whatever_ended_it(self, hand, database, jobs):
+        cancelled = policies.fail_alone.enqueue(7)
+        control.cancel(Jobs(ids=[int(cancelled.id)]), by="Ada")
+        control.retry(Jobs(ids=[int(cancelled.id)]))
+        assert policies.fail_alone.enqueue(7).id == cancelled.id
+        database.execute("UPDATE tandem_job SET expires_at = now() - interval '1 s'")
+        scheduler.expire(database)
+        control.retry(Jobs(ids=[int(cancelled.id)]))
+        assert policies.fail_alone.enqueue(7).id == cancelled.id
+        hand.claim()
+        database.execute("UPDATE tandem_job SET deaths = 9")
+        assert lease.put_back(database, *hand.owner, begun=[int(cancelled.id)]) == 0
+        assert jobs() == []
+        control.retry(Jobs(ids=[int(cancelled.id)]))
+        assert policies.fail_alone.enqueue(7).id == cancelled.id
+
+    def test_one_that_may_be_replaced_may_be_again(self, hand, jobs):
+        first = policies.fail_or_be_replaced.enqueue(7, note="old")
+        hand.work()
+        assert control.retry(Jobs(ids=[int(first.id)])) == (1, 0)
+        assert policies.fail_or_be_replaced.enqueue(7, note="new").id == first.id
+        (job,) = jobs()
+        assert '"new"' in job["arguments"]
+        hand.work()
+        assert control.retry(Jobs(ids=[int(first.id)])) == (1, 0)
+        assert policies.fail_or_be_replaced.enqueue(7, note="newer").id == first.id
+
+    def test_one_that_was_replaced_meanwhile_is_not_retried(self, hand, jobs):
+        first = policies.fail_or_be_replaced.enqueue(7, note="old")
+        hand.work()
+        second = policies.fail_or_be_replaced.enqueue(7, note="new")
+        assert control.retry(Jobs(ids=[int(first.id)])) == (0, 1)
+        assert [str(job["id"]) for job in jobs()] == [second.id]
+
+
+class TestIsKnown:
+    @pytest.mark.parametrize(
+        ("kind", "name", "known"),
+        [("task", ADD, True), ("task", "tests.jobs.ad", False), ("task", "add", False), ("task", "os.getpid", False),
+         ("queue", "default", True), ("queue", "defualt", False)],
+    )  # fmt: skip
+    def test_by_the_code_here(self, database, kind, name, known, settings):
+        settings.TASKS = {"default": {**settings.TASKS["default"], "QUEUES": ["default", "slow"]}}
+        assert control.is_known(kind, name) is known
+
+    def test_by_a_job(self, database):
+        shared.add.using(queue_name="other").enqueue(1)
+        database.execute("UPDATE tandem_job SET task = 'gone.tasks.add'")
+        assert control.is_known("queue", "other")
+        assert control.is_known("task", "gone.tasks.add")
+        assert not control.is_known("task", "other")
 
 
 class TestPause:

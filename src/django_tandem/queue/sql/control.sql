@@ -13,14 +13,15 @@ WITH gone AS (
 )
 INSERT INTO tandem_result (
     id, queue, task, arguments, backend, priority, state, attempt, worker, server, enqueued_at, run_after,
-    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most
+    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most,
+    unique_key, replace_key
 )
 SELECT id, queue, task, arguments, backend, priority, 4, attempt, NULL, NULL, enqueued_at, run_after,
     started_at, NULL, statement_timestamp(),
     CASE WHEN history IS NULL THEN '[' ELSE left(history, -1) || ',' END || json_build_object(
         'worker', NULL, 'began', NULL, 'ended', statement_timestamp(),
         'error', json_build_object('class', 'django_tandem.errors.Cancelled', 'text', 'cancelled by ' || %(by)s::text)
-    ) || ']', NULL, limit_key, limit_most
+    ) || ']', NULL, limit_key, limit_most, unique_key, kept_replace_key
 FROM gone
 RETURNING id;
 
@@ -46,31 +47,34 @@ WHERE state = 2 AND server = %(server)s AND worker = %(worker)s AND cancelled_by
 SELECT array_agg(id), cancelled_by FROM tandem_job WHERE cancelled_by IS NOT NULL AND state <> 2 GROUP BY cancelled_by;
 
 -- name: retry
--- Failed jobs become ready again, with what happened before kept; what had been tried is forgiven.
-WITH back AS (
-    DELETE FROM tandem_result WHERE (id, finished_at) IN (
-        SELECT id, finished_at FROM tandem_result
-        WHERE state = 4 AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
-            AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
-            AND (%(task)s::text IS NULL OR task = %(task)s::text)
-            AND (%(error)s::text IS NULL OR history::json -> -1 -> 'error' ->> 'class' = %(error)s::text)
-        ORDER BY id LIMIT %(count)s FOR UPDATE SKIP LOCKED
-    )
-    RETURNING *
+-- Failed jobs become ready again, with what happened before kept; what had been tried is forgiven. Those whose key an
+-- unfinished job has stay where they are. `after`: the id from which on they are looked for.
+WITH failed AS (
+    SELECT * FROM tandem_result
+    WHERE state = 4 AND id > %(after)s::bigint AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+        AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
+        AND (%(task)s::text IS NULL OR task = %(task)s::text)
+        AND (%(error)s::text IS NULL OR history::json -> -1 -> 'error' ->> 'class' = %(error)s::text)
+    ORDER BY id LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ), job AS (
     INSERT INTO tandem_job (
         id, queue, task, arguments, backend, priority, state, attempt, forgiven, due, enqueued_at, run_after,
-        started_at, history, limit_key, limit_most
+        started_at, history, limit_key, limit_most, unique_key, replace_key, kept_replace_key
     )
     SELECT id, queue, task, arguments, backend, priority, CASE WHEN limit_key IS NULL THEN 1 ELSE 5 END, attempt, attempt,
         statement_timestamp() - priority * coalesce(
             (SELECT p.patience FROM unnest(%(queues)s::text[], %(patiences)s::interval[]) AS p (queue, patience)
-             WHERE p.queue = back.queue), %(patience)s::interval),
-        enqueued_at, run_after, started_at, history, limit_key, limit_most
-    FROM back
-    RETURNING queue, due, priority
-), first AS (SELECT queue, min(due) AS due, max(priority) AS priority, count(*) AS jobs FROM job GROUP BY queue)
-SELECT queue, jobs, pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) FROM first;
+             WHERE p.queue = failed.queue), %(patience)s::interval),
+        enqueued_at, run_after, started_at, history, limit_key, limit_most, unique_key, replace_key, replace_key
+    FROM failed ORDER BY id
+    ON CONFLICT DO NOTHING
+    RETURNING id, queue, due, priority
+), gone AS (
+    DELETE FROM tandem_result USING failed JOIN job ON job.id = failed.id
+    WHERE tandem_result.id = failed.id AND tandem_result.finished_at = failed.finished_at
+), first AS (SELECT queue, min(due) AS due, max(priority) AS priority FROM job GROUP BY queue)
+SELECT (SELECT count(*) FROM failed), (SELECT max(id) FROM failed), (SELECT count(*) FROM job),
+    (SELECT count(pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority)) FROM first);
 
 -- name: count
 -- How many jobs a filter means, unfinished ones and, of the finished, those that have failed.

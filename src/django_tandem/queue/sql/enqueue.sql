@@ -32,7 +32,7 @@ RETURNING id, extract(epoch FROM enqueued_at)::float8,
 -- The same with a key that only one waiting job has: the one that has it takes all that is new, and keeps its id.
 INSERT INTO tandem_job AS first (
     id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at,
-    unique_key, replace_key, limit_key, limit_most
+    unique_key, replace_key, kept_replace_key, limit_key, limit_most
 )
 VALUES (
     coalesce(%(id)s::bigint, nextval('tandem_job_id_seq')), %(queue)s, %(task)s, %(arguments)s, %(backend)s,
@@ -41,7 +41,7 @@ VALUES (
     CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN %(run_after)s::timestamptz
          ELSE statement_timestamp() - %(head_start)s::interval END,
     statement_timestamp(), %(run_after)s::timestamptz, statement_timestamp() + %(expires)s::interval,
-    NULL, %(unique_key)s::text, %(limit_key)s::text, %(limit_most)s::smallint
+    NULL, %(unique_key)s::text, %(unique_key)s::text, %(limit_key)s::text, %(limit_most)s::smallint
 )
 ON CONFLICT (replace_key) WHERE replace_key IS NOT NULL DO UPDATE SET
     queue = excluded.queue, arguments = excluded.arguments, backend = excluded.backend, priority = excluded.priority,

@@ -12,13 +12,15 @@ WITH gone AS (
 )
 INSERT INTO tandem_result (
     id, queue, task, arguments, backend, priority, state, attempt, worker, server, enqueued_at, run_after,
-    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most
+    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most,
+    unique_key, replace_key
 )
 SELECT id, queue, task, arguments, backend, priority, (%(states)s::smallint[])[n], attempt, worker, server, enqueued_at,
     run_after, coalesce(started_at, statement_timestamp() - make_interval(secs => (%(began)s::float8[])[n])),
     statement_timestamp() - make_interval(secs => (%(began)s::float8[])[n]),
     statement_timestamp() - make_interval(secs => (%(ended)s::float8[])[n]),
-    (%(histories)s::text[])[n], (%(returned)s::text[])[n], limit_key, limit_most
+    (%(histories)s::text[])[n], (%(returned)s::text[])[n], limit_key, limit_most, unique_key,
+    kept_replace_key
 FROM gone
 RETURNING id;
 

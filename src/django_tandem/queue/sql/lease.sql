@@ -69,14 +69,15 @@ WITH gone AS (
 )
 INSERT INTO tandem_result (
     id, queue, task, arguments, backend, priority, state, attempt, worker, server, enqueued_at, run_after,
-    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most
+    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most,
+    unique_key, replace_key
 )
 SELECT id, queue, task, arguments, backend, priority, 4, attempt, worker, server, enqueued_at, run_after,
     coalesce(started_at, claimed_at), claimed_at, statement_timestamp(),
     CASE WHEN history IS NULL THEN '[' ELSE left(history, -1) || ',' END || json_build_object(
         'worker', server || '-' || worker, 'began', claimed_at, 'ended', statement_timestamp(),
         'error', json_build_object('class', 'django_tandem.errors.WorkerDied', 'text', %(reason)s::text)
-    ) || ']', NULL, limit_key, limit_most
+    ) || ']', NULL, limit_key, limit_most, unique_key, kept_replace_key
 FROM gone
 RETURNING id;
 

@@ -56,3 +56,7 @@ SELECT clock_timestamp();
 -- name: running
 -- What still runs of a queue, what a worker holds and is about to give back too.
 SELECT id, task, server, worker FROM tandem_job WHERE state = 2 AND queue = %(queue)s::text ORDER BY id;
+
+-- name: known
+-- Whether an unfinished job is of this queue or task.
+SELECT EXISTS (SELECT FROM tandem_job WHERE CASE %(kind)s::text WHEN 'queue' THEN queue ELSE task END = %(name)s::text);

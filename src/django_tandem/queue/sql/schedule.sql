@@ -9,7 +9,8 @@ WITH gone AS (
 )
 INSERT INTO tandem_result (
     id, queue, task, arguments, backend, priority, state, attempt, worker, server, enqueued_at, run_after,
-    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most
+    started_at, last_attempted_at, finished_at, history, return_value, limit_key, limit_most,
+    unique_key, replace_key
 )
 SELECT id, queue, task, arguments, backend, priority, 4, attempt, NULL, NULL, enqueued_at, run_after,
     started_at, NULL, statement_timestamp(),
@@ -19,7 +20,7 @@ SELECT id, queue, task, arguments, backend, priority, 4, attempt, NULL, NULL, en
             'class', 'django_tandem.errors.Expired',
             'text', 'it was to begin before ' || to_char(expires_at, 'YYYY-MM-DD HH24:MI:SS') || ' UTC'
         )
-    ) || ']', NULL, limit_key, limit_most
+    ) || ']', NULL, limit_key, limit_most, unique_key, kept_replace_key
 FROM gone
 RETURNING id;
 
