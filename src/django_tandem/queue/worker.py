@@ -66,8 +66,8 @@ def main(options: WorkerOptions, row: BoardRow) -> int:
     """The body of a worker process: run jobs until TERM or INT, or until it has done its share, then drain. Returns the
     exit code: 0 drained, RECYCLED drained and to be replaced, 1 when the drain deadline passed and what still ran went
     back. Raises DatabaseUnreachable and ConfigurationError at the start."""
-    row.enter(os.getpid())
     at_rest.encryption()
+    row.enter(os.getpid())
     worker = Worker(options, row)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
@@ -204,14 +204,14 @@ class Worker:
                 self.row.begin(number, job.id)
                 self._done(run(job, self.owner, self.interrupts))
                 self.row.end(number)
-            if self._share.is_done(self.intake.begun):
-                self.recycle(f"it has begun {self.intake.begun} jobs")
         close_connections()
         self.ear.wake()
 
     def _done(self, outcome: Outcome) -> None:
         self._surroundings.restore(outcome.job.task, alone=self.intake.runs_one)
         self.intake.give(outcome)
+        if self._share.is_done(self.intake.begun):
+            self.recycle(f"it has begun {self.intake.begun} jobs")
 
     def _coroutine_done(self, outcome: Outcome) -> None:
         self._done(outcome)
@@ -234,7 +234,7 @@ class Worker:
                 events.standby(self.options.release, seen.release)
             else:
                 events.active(self.options.release, epoch)
-        self.intake.epoch = epoch
+        self.intake.epoch = None if self._leaving else epoch
         if epoch is None:
             self.intake.release_held()
 

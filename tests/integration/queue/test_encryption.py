@@ -175,7 +175,7 @@ def test_failed_jobs_are_found_by_their_error_and_retried(use_keys, hand, jobs):
     use_keys(NEW)
     failed = shared.fail.enqueue(MARKER)
     hand.work()
-    assert control.retry(Jobs(error="builtins.ValueError")) == 1
+    assert control.retry(Jobs(error="builtins.ValueError")).ready == 1
     hand.work()
     errors = task_backends["default"].get_result(failed.id).errors
     assert [error.traceback.endswith(f"ValueError: {MARKER}\n") for error in errors] == [True, True]

@@ -146,6 +146,14 @@ def test_a_worker_that_has_done_its_share_lets_what_runs_end_and_gives_the_rest_
     assert len(rows) + len(jobs()) == 51
 
 
+def test_coroutines_count_too(start_worker, finished):
+    for _ in range(50):
+        shared.asleep.enqueue(0.01)
+    worker = start_worker(threads=1, coroutines=2, recycle_jobs=4)
+    assert worker.wait() == RECYCLED
+    assert 4 <= len(finished(4)) < 50
+
+
 def test_int_drains_as_term_does(start_worker, running):
     path = running()
     worker = start_worker()
