@@ -103,7 +103,7 @@ def _renew_jobs(database: str, keys: Encryption, what: Mapping[str, Any]) -> _Ba
                 rows.append((job, keys.renew(arguments), history, *(_digest(keys, key) for key in its_keys)))
             except KeyNotConfigured:
                 unopened.append(job)
-        names = ("ids", "arguments", "histories", "unique_keys", "replace_keys")
+        names = ("ids", "arguments", "histories", "unique_keys", "replace_keys", "kept_replace_keys")
         done = _write(database, _RENEW_JOBS, names, rows)
     return _Batch(found[-1][0], done, unopened)
 
@@ -113,13 +113,14 @@ def _renew_results(database: str, keys: Encryption, what: Mapping[str, Any]) -> 
         if not (found := _rows(database, _RESULTS, what)):
             return None
         rows, unopened = [], []
-        for job, finished_at, arguments, history, returned, limit_key in found:
+        for job, finished_at, arguments, history, returned, *its_keys in found:
             try:
                 history, returned = _renewed_history(keys, history), returned and keys.renew(returned)
-                rows.append((job, finished_at, keys.renew(arguments), history, returned, _digest(keys, limit_key)))
+                digests = (_digest(keys, key) for key in its_keys)
+                rows.append((job, finished_at, keys.renew(arguments), history, returned, *digests))
             except KeyNotConfigured:
                 unopened.append(job)
-        names = ("ids", "finished", "arguments", "histories", "returned", "limit_keys")
+        names = ("ids", "finished", "arguments", "histories", "returned", "limit_keys", "unique_keys", "replace_keys")
         done = _write(database, _RENEW_RESULTS, names, rows)
     return _Batch(found[-1][0], done, unopened)
 

@@ -84,6 +84,17 @@ def test_what_was_plain_is_encrypted_and_its_keys_become_digests(use_keys, hand,
     assert last.id in {str(job["id"]) for job in jobs()}
 
 
+def test_the_keys_of_failed_jobs_become_digests_and_hold_for_their_retry(use_keys, hand, stored):
+    unique, last = policies.fail_alone.enqueue(MARKER), policies.fail_or_be_replaced.enqueue(MARKER, note="x")
+    hand.work(2)
+    use_keys(NEW)
+    assert reencrypt()[2:] == ([], 0)
+    assert MARKER not in stored()
+    assert control.retry(control.Jobs(every=True)) == (2, 0)
+    assert policies.fail_alone.enqueue(MARKER).id == unique.id
+    assert policies.fail_or_be_replaced.enqueue(MARKER, note="y").id == last.id
+
+
 def test_of_two_jobs_of_a_key_the_later_keeps_it(use_keys, jobs):
     old = policies.score.enqueue(MARKER)
     use_keys(NEW)

@@ -1,11 +1,13 @@
 -- name: jobs
 -- Unfinished jobs of which something is not as it is to be stored now. Who is being claimed or finished is passed over,
 -- so that no worker waits for us while we wait for it. What a worker holds of a running job's history it writes back.
-SELECT id, state, arguments, history, unique_key, replace_key FROM tandem_job
+SELECT id, state, arguments, history, unique_key, replace_key, kept_replace_key FROM tandem_job
 WHERE id > %(after)s::bigint AND (
     arguments ~ %(stale)s::text
     OR (history ~ %(stale_history)s::text AND state <> 2)
-    OR (%(digests)s::boolean AND (NOT starts_with(unique_key, 'hmac:') OR NOT starts_with(replace_key, 'hmac:')))
+    OR (%(digests)s::boolean AND (
+        NOT starts_with(unique_key, 'hmac:') OR NOT starts_with(coalesce(kept_replace_key, replace_key), 'hmac:')
+    ))
 )
 ORDER BY id LIMIT %(count)s
 FOR UPDATE SKIP LOCKED;
@@ -13,33 +15,37 @@ FOR UPDATE SKIP LOCKED;
 -- name: renew_jobs
 -- A unique key that another job has meanwhile is left to that one.
 UPDATE tandem_job AS job SET
-    arguments = new.arguments, history = new.history, replace_key = CASE WHEN EXISTS (
+    arguments = new.arguments, history = new.history, kept_replace_key = new.kept_replace_key, replace_key = CASE WHEN EXISTS (
         SELECT FROM tandem_job WHERE replace_key = new.replace_key AND id <> job.id
     ) THEN NULL ELSE new.replace_key END,
     unique_key = CASE WHEN EXISTS (
         SELECT FROM tandem_job WHERE unique_key = new.unique_key AND id <> job.id
     ) THEN NULL ELSE new.unique_key END
 FROM unnest(
-    %(ids)s::bigint[], %(arguments)s::text[], %(histories)s::text[], %(unique_keys)s::text[], %(replace_keys)s::text[]
-) AS new (id, arguments, history, unique_key, replace_key)
+    %(ids)s::bigint[], %(arguments)s::text[], %(histories)s::text[], %(unique_keys)s::text[], %(replace_keys)s::text[],
+    %(kept_replace_keys)s::text[]
+) AS new (id, arguments, history, unique_key, replace_key, kept_replace_key)
 WHERE job.id = new.id;
 
 -- name: results
-SELECT id, finished_at, arguments, history, return_value, limit_key FROM tandem_result
+SELECT id, finished_at, arguments, history, return_value, limit_key, unique_key, replace_key FROM tandem_result
 WHERE id > %(after)s::bigint AND (
     arguments ~ %(stale)s::text OR history ~ %(stale_history)s::text OR return_value ~ %(stale)s::text
-    OR (%(digests)s::boolean AND NOT starts_with(limit_key, 'hmac:'))
+    OR (%(digests)s::boolean AND (
+        NOT starts_with(limit_key, 'hmac:') OR NOT starts_with(unique_key, 'hmac:') OR NOT starts_with(replace_key, 'hmac:')
+    ))
 )
 ORDER BY id LIMIT %(count)s
 FOR UPDATE SKIP LOCKED;
 
 -- name: renew_results
 UPDATE tandem_result AS result SET
-    arguments = new.arguments, history = new.history, return_value = new.return_value, limit_key = new.limit_key
+    arguments = new.arguments, history = new.history, return_value = new.return_value, limit_key = new.limit_key,
+    unique_key = new.unique_key, replace_key = new.replace_key
 FROM unnest(
     %(ids)s::bigint[], %(finished)s::timestamptz[], %(arguments)s::text[], %(histories)s::text[], %(returned)s::text[],
-    %(limit_keys)s::text[]
-) AS new (id, finished_at, arguments, history, return_value, limit_key)
+    %(limit_keys)s::text[], %(unique_keys)s::text[], %(replace_keys)s::text[]
+) AS new (id, finished_at, arguments, history, return_value, limit_key, unique_key, replace_key)
 WHERE result.id = new.id AND result.finished_at = new.finished_at;
 
 -- name: limit_keys
@@ -57,8 +63,11 @@ UPDATE tandem_job SET limit_key = %(new)s::text WHERE id = ANY (ARRAY(
 SELECT
     (SELECT count(*) FROM tandem_job WHERE arguments ~ %(stale)s::text OR history ~ %(sealed_history)s::text
         OR (%(digests)s::boolean AND (
-            NOT starts_with(unique_key, 'hmac:') OR NOT starts_with(replace_key, 'hmac:')
+            NOT starts_with(unique_key, 'hmac:') OR NOT starts_with(coalesce(kept_replace_key, replace_key), 'hmac:')
             OR NOT starts_with(limit_key, 'hmac:')
         )))
     + (SELECT count(*) FROM tandem_result WHERE arguments ~ %(stale)s::text OR history ~ %(sealed_history)s::text
-        OR return_value ~ %(stale)s::text OR (%(digests)s::boolean AND NOT starts_with(limit_key, 'hmac:')));
+        OR return_value ~ %(stale)s::text OR (%(digests)s::boolean AND (
+            NOT starts_with(unique_key, 'hmac:') OR NOT starts_with(replace_key, 'hmac:')
+            OR NOT starts_with(limit_key, 'hmac:')
+        )));
