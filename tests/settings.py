@@ -26,7 +26,7 @@ DATABASES = {
 SECRET_KEY = "only for tests"
 USE_TZ = True
 TIME_ZONE = "UTC"
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django_tandem.queue"]
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django_tandem.queue", "django_tandem.pipeline"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TASKS = {
     "default": {

@@ -115,3 +115,35 @@ class CutOff(TandemError):
 
 class WorkerDied(TandemError):
     """The process or the host that ran the job died in the middle of it: look at that server's log."""
+
+
+class RunNotFound(TandemError):
+    """No run of the pipeline has this number: look at `tandem pipeline list`."""
+
+    exit_code = 2
+
+
+class ReleaseNotFound(TandemError):
+    """Nothing was built that has this name or digest: look at what `tandem pipeline list` shows."""
+
+    exit_code = 2
+
+
+class PipelineBusy(Refused):
+    """Another run is open, and `pipeline.while_busy` is "reject": let it end, or end it."""
+
+
+class RunMoved(Refused):
+    """A run is not in the state that this needs, because somebody or something else moved it: look at it."""
+
+
+class GateClosed(Refused):
+    """An approval cannot be given: decided, expired, superseded, for another digest, or nobody asked."""
+
+
+class AnotherDrives(Refused):
+    """Another process drives, and is not proven gone: let it end, or stop it."""
+
+
+class DriverReplaced(Refused):
+    """This process drove and was taken for gone: another has taken over, and this one must stop."""

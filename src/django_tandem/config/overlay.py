@@ -129,7 +129,7 @@ def _parts_of(url: str) -> dict[str, Any]:
 
 def _installed_apps(base: list[str] | tuple[str, ...]) -> list[str]:
     apps = list(base)
-    wanted = ["django_tandem.config", "django_tandem.queue"]
+    wanted = ["django_tandem.config", "django_tandem.queue", "django_tandem.pipeline"]
     if django.VERSION < (6, 0):
         wanted.insert(0, "django_tasks")
     return apps + [app for app in wanted if app not in apps]

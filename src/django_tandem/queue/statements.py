@@ -1,4 +1,4 @@
-"""The queue's SQL by name, from `sql/*.sql`: one file a step, each statement under `-- name: …` with its reason."""
+"""SQL by name, from a room's `sql/*.sql`: one file a step, each statement under `-- name: …` with its reason."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _MARK = "-- name: "
 
 
 @cache
-def statements(step: str) -> dict[str, bytes]:
-    """All statements of `sql/<step>.sql`, by name."""
-    text = (files(__package__) / "sql" / f"{step}.sql").read_text(encoding="utf-8")
+def statements(step: str, package: str = __package__) -> dict[str, bytes]:
+    """All statements of `sql/<step>.sql` in `package`, by name."""
+    text = (files(package) / "sql" / f"{step}.sql").read_text(encoding="utf-8")
     found: dict[str, bytes] = {}
     for part in text.split(_MARK)[1:]:
         name, _, sql = part.partition("\n")
@@ -19,6 +19,6 @@ def statements(step: str) -> dict[str, bytes]:
     return found
 
 
-def statement(step: str, name: str) -> bytes:
-    """The statement `name` of `sql/<step>.sql`. Raises KeyError."""
-    return statements(step)[name]
+def statement(step: str, name: str, package: str = __package__) -> bytes:
+    """The statement `name` of `sql/<step>.sql` in `package`. Raises KeyError."""
+    return statements(step, package)[name]

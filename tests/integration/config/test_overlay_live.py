@@ -72,7 +72,12 @@ def test_an_unedited_project_has_what_its_role_changes(office):
     assert role["application"] == "office tasks"
 
     backport = ["django_tasks"] if django.VERSION < (6, 0) else []
-    assert role["apps"][-2 - len(backport) :] == [*backport, "django_tandem.config", "django_tandem.queue"]
+    assert role["apps"][-3 - len(backport) :] == [
+        *backport,
+        "django_tandem.config",
+        "django_tandem.queue",
+        "django_tandem.pipeline",
+    ]
     assert role["tasks"]["default"]["QUEUES"] == ["default", "reports"]
     assert role["tasks"]["mail"] == {"BACKEND": "o.M"}
     assert role["release"] == "r1"

@@ -4,11 +4,20 @@ from pathlib import Path
 
 import pytest
 
-import django_tandem.queue
 from django_tandem.queue.statements import statement, statements
 
-STEPS = sorted(file.name.removesuffix(".sql") for file in (files("django_tandem.queue") / "sql").iterdir())
-SOURCE = "".join(path.read_text() for path in Path(django_tandem.queue.__path__[0]).glob("*.py"))
+PACKAGES = ("django_tandem.queue", "django_tandem.pipeline")
+STEPS = [
+    (package, file.name.removesuffix(".sql"))
+    for package in PACKAGES
+    for file in sorted((files(package) / "sql").iterdir(), key=lambda file: file.name)
+]
+SOURCES = {
+    package: "".join(path.read_text() for path in sorted(Path(str(files(package))).glob("*.py")))
+    for package in PACKAGES
+}
+# Whose statements are named by a parameter.
+BY_NAME = ("fence", "schedules", "run", "release")
 
 
 def test_a_statement_is_found_by_step_and_name_with_its_reason_and_without_its_end():
@@ -23,10 +32,11 @@ def test_what_is_not_there_is_a_key_error():
         statement("fence", "nothing")
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_every_statement_of_a_file_is_one_statement_and_used(step):
-    assert statements(step)
-    for name, sql in statements(step).items():
+@pytest.mark.parametrize(("package", "step"), STEPS)
+def test_every_statement_of_a_file_is_one_statement_and_used(package, step):
+    assert statements(step, package)
+    for name, sql in statements(step, package).items():
         assert b";" not in re.sub(rb"--.*", b"", sql), f"{step}.{name} is more than one statement"
-        called = f'"{step}", "{name}"' in SOURCE or (step in ("fence", "schedules") and f'"{name}"' in SOURCE)
-        assert called, f"nobody uses {step}.{name}"
+        source = SOURCES[package]
+        called = f'"{step}", "{name}"' in source or (step in BY_NAME and f'"{name}"' in source)
+        assert called, f"nobody uses {package}'s {step}.{name}"
