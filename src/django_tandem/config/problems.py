@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from django_tandem.config import queue_keys, secrets
-from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, File, Overlay, Queue, Reserve
+from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, File, Overlay, Pipeline, Queue, Reserve
 
 _EXPECTED = {
     "string_type": "expected a string",
@@ -27,6 +27,7 @@ _EXPECTED = {
 _PATTERNS = {
     "app.settings": "expected a dotted path such as office.settings",
     "app.wsgi": "expected a dotted path such as office.wsgi.application",
+    "pipeline.ref": "expected the name of a branch or a tag, such as main",
     "bind": "expected HOST:PORT or unix:/path",
     "health": "expected HOST:PORT or unix:/path",
 }
@@ -75,6 +76,8 @@ def _expected(kind: str, context: Mapping[str, Any], path: str) -> str:
         return f"expected more than {context['gt']:g}"
     if kind == "less_than_equal":
         return f"expected at most {context['le']:g}"
+    if kind == "literal_error":
+        return f"expected {context['expected']}".replace("'", '"')
     if kind == "string_pattern_mismatch":
         return _PATTERNS.get(path) or _PATTERNS.get(path.rpartition(".")[2], _A_NAME)
     return _EXPECTED.get(kind, "expected another value")
@@ -104,7 +107,13 @@ def _keys_beside(location: tuple[Any, ...]) -> Iterable[str]:
         return File.model_fields
     if location[-2] == "reserve":
         return Reserve.model_fields
-    models: dict[str, type[BaseModel]] = {"app": App, "database": Database, "overlay": Overlay, "queues": Queue}
+    models: dict[str, type[BaseModel]] = {
+        "app": App,
+        "database": Database,
+        "overlay": Overlay,
+        "pipeline": Pipeline,
+        "queues": Queue,
+    }
     return models[location[0]].model_fields
 
 

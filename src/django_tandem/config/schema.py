@@ -12,6 +12,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
 DottedPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 Address = Annotated[str, StringConstraints(pattern=r"^(unix:/.+|[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5})$")]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400)]
+Ref = Annotated[str, StringConstraints(pattern=r"^\w+((\.|/|[@+-]+)\w+)*$", max_length=200)]
 
 
 class Frozen(BaseModel):
@@ -100,6 +101,15 @@ class AsyncServer(RoleBase):
 Role = Annotated[BackOffice | AsyncServer, Field(discriminator="kind")]
 
 
+class Pipeline(Frozen):
+    """How a commit becomes live. `approval_hours`: how long an approval may be given; `ref`: what is shipped."""
+
+    approval: Literal["required", "none"] = "required"
+    approval_hours: Annotated[StrictInt, Field(ge=1, le=720)] = 24
+    while_busy: Literal["supersede", "queue", "reject"] = "supersede"
+    ref: Ref = "main"
+
+
 class File(Frozen):
     """tandem.toml."""
 
@@ -108,6 +118,7 @@ class File(Frozen):
     overlay: Overlay = Overlay()
     queues: Mapping[Name, Queue] = Field(default_factory=lambda: {"default": Queue()})
     roles: Mapping[Name, Role]
+    pipeline: Pipeline = Pipeline()
 
 
 class Tandem(Frozen):

@@ -7,7 +7,7 @@ from annotated_types import Ge, Le
 
 from django_tandem.config import overlay_rules
 from django_tandem.config.read import read, tomllib
-from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, Overlay, Queue
+from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, Overlay, Pipeline, Queue
 from tests.office import ROOT
 
 TEXT = (ROOT / "docs" / "reference" / "tandem.toml").read_text()
@@ -17,6 +17,7 @@ TABLES = {
     "database": Database,
     "queues.default": Queue,
     "overlay": Overlay,
+    "pipeline": Pipeline,
     "roles.backoffice": BackOffice,
     "roles.async": AsyncServer,
 }

@@ -61,3 +61,36 @@ def test_addresses_that_no_server_can_listen_on(told, address):
 def test_seconds_may_be_whole_or_not(configured):
     roles = configured("[roles.async]\ndrain = 10\n[roles.backoffice]\ndrain = 0.5").file.roles
     assert (roles["async"].drain, roles["backoffice"].drain) == (10.0, 0.5)
+
+
+def test_the_pipeline_asks_once_and_lets_the_newest_wait_where_nothing_is_said(configured):
+    pipeline = configured("[roles.async]").file.pipeline
+    assert (pipeline.approval, pipeline.approval_hours) == ("required", 24)
+    assert (pipeline.while_busy, pipeline.ref) == ("supersede", "main")
+
+
+def test_there_is_one_gate_or_none(told, configured):
+    assert configured('[pipeline]\napproval = "none"\n[roles.async]').file.pipeline.approval == "none"
+    for value in ('"both"', '["required", "none"]', "true"):
+        (line,) = told(f"[pipeline]\napproval = {value}\n[roles.async]")
+        assert line.endswith('expected "required" or "none"')
+
+
+@pytest.mark.parametrize(
+    ("line", "told_as"),
+    [
+        ("approval_hours = 0", "approval_hours: 0, expected at least 1"),
+        ("approval_hours = 721", "approval_hours: 721, expected at most 720"),
+        ('while_busy = "wait"', 'while_busy: \'wait\', expected "supersede", "queue" or "reject"'),
+        ('ref = "-f"', "ref: '-f', expected the name of a branch or a tag, such as main"),
+        ('ref = "a..b"', "ref: 'a..b', expected the name of a branch or a tag, such as main"),
+        ("aproval = 1", "aproval: unknown key, expected approval"),
+    ],
+)
+def test_what_the_pipeline_cannot_be_told(told, line, told_as):
+    assert told(f"[pipeline]\n{line}\n[roles.async]") == [f"tandem.toml: pipeline.{told_as}"]
+
+
+@pytest.mark.parametrize("ref", ["main", "release/live", "v1.2.3", "feature/fee-42", "hot_fix"])
+def test_refs_that_can_be_shipped(configured, ref):
+    assert configured(f'[pipeline]\nref = "{ref}"\n[roles.async]').file.pipeline.ref == ref
