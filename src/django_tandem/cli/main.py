@@ -12,11 +12,14 @@ from django_tandem.errors import TandemError
 
 # Loaded when asked for: `tandem --help` and a mistyped word must not wait for Django.
 COMMANDS: Mapping[str, str] = {
+    "approve": "django_tandem.cli.approve:approve",
     "check": "django_tandem.cli.check:check",
     "config": "django_tandem.cli.config:config",
     "locks": "django_tandem.cli.locks:locks",
     "manage": "django_tandem.cli.manage:manage",
+    "pipeline": "django_tandem.cli.pipeline:pipeline",
     "queues": "django_tandem.cli.queues:queues",
+    "reject": "django_tandem.cli.approve:reject",
     "schedules": "django_tandem.cli.schedules:schedules",
     "serve": "django_tandem.cli.serve:serve",
     "status": "django_tandem.cli.status:status",

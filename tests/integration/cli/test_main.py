@@ -9,16 +9,21 @@ from django_tandem import errors
 from django_tandem.cli import main
 
 NEED_A_PROJECT = [
+    ("approve", "1"),
     ("check",),
     ("config", "show", "async"),
     ("config", "diff"),
     ("config", "digest"),
     ("locks", "list"),
     ("manage", "migrate"),
+    ("pipeline", "list"),
+    ("pipeline", "show", "1"),
+    ("pipeline", "log", "1"),
     ("queues", "drain", "default"),
     ("queues", "list"),
     ("queues", "pause", "default"),
     ("queues", "resume", "default"),
+    ("reject", "1"),
     ("schedules", "list"),
     ("schedules", "run", "nightly"),
     ("schedules", "pause", "nightly"),
@@ -135,6 +140,13 @@ CODES = {
     errors.NotJson("no JSON"): 2,
     errors.Refused("refused"): 3,
     errors.FenceHeld("held"): 3,
+    errors.RunNotFound("no run"): 2,
+    errors.ReleaseNotFound("no release"): 2,
+    errors.PipelineBusy("busy"): 3,
+    errors.RunMoved("moved"): 3,
+    errors.GateClosed("closed"): 3,
+    errors.AnotherDrives("locked"): 3,
+    errors.DriverReplaced("lost"): 3,
 }
 
 
