@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 
-.PHONY: help setup demo test lint format docs bench matrix acceptance lock clean
+.PHONY: help setup demo test lint format docs bench peers matrix acceptance lock clean
 
 help:  ## What can be made here
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,11 @@ bench: setup  ## All figures, each beside its limit
 	$(BIN)/python -m benchmarks.queue
 	$(BIN)/python -m benchmarks.split
 
+peers: setup  ## The queue beside eight others; installs Debian's redis-server where it is missing (root)
+	@command -v redis-server >/dev/null || test "$$(id -u)" != 0 || \
+		{ apt-get update --quiet && apt-get install --yes --quiet redis-server; } || true
+	$(BIN)/python -m benchmarks.peers
+
 matrix: setup  ## The suite on every Python and Django that this machine offers
 	$(BIN)/python tools/matrix.py
 
@@ -49,9 +54,11 @@ acceptance: setup  ## What a person does, in a real browser; installs Debian's c
 	@command -v chromium >/dev/null || { apt-get update --quiet && apt-get install --yes --quiet chromium; }
 	TANDEM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/acceptance
 
-lock: setup  ## Renew requirements.lock
+lock: setup  ## Renew requirements.lock, and what `make peers` installs
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-annotate \
 		--no-header --group dev --extra embedded --extra encrypt --output-file requirements.lock pyproject.toml
+	$(BIN)/python -m benchmarks.peers.environment | $(UV) pip compile --quiet --upgrade --universal \
+		--python-version 3.10 --no-annotate --no-header --output-file benchmarks/peers/requirements.txt -
 
 clean:  ## Remove what the other targets made
 	rm -rf .venv .matrix .tandem example/lendoffice/.tandem

@@ -22,7 +22,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import database, limits
+from benchmarks import database, limits, stamps
 
 WORKERS, THREADS = 2, 4
 DRAIN_JOBS = 150_000
@@ -53,7 +53,7 @@ def main(as_json: bool, rounds: int) -> None:
     console = Console(stderr=True, quiet=as_json)
     server = database.server()
     url = database.fresh(server, "tandem_bench")
-    measure = _measurements(url)
+    measure = _measurements(url, prepare(url))
     found: dict[str, list[float]] = {name: [] for name in measure}
     for number in range(1, rounds + 1):
         for name, take in measure.items():
@@ -72,18 +72,22 @@ def main(as_json: bool, rounds: int) -> None:
     click.echo(json.dumps({**figures, **database.describe(server), "cores": os.cpu_count(), "rounds": rounds}))
 
 
-def _measurements(url: str) -> dict[str, Callable[[], float]]:
-    """All figures by name, in the order in which a round takes them: limit and queue side by side."""
+def prepare(url: str) -> Bench:
+    """The queue in the new, empty database at `url`. Once in a process."""
     os.environ["TANDEM_BENCH_DATABASE_URL"] = url
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
-    stamps, os.environ["TANDEM_BENCH_STAMPS"] = tempfile.mkstemp(prefix="tandem-stamps-")
-    os.close(stamps)
+    file, os.environ["TANDEM_BENCH_STAMPS"] = tempfile.mkstemp(prefix="tandem-stamps-")
+    os.close(file)
     import django
     from django.core.management import call_command
 
     django.setup()
     call_command("migrate", verbosity=0)
-    bench = Bench()
+    return Bench()
+
+
+def _measurements(url: str, bench: Bench) -> dict[str, Callable[[], float]]:
+    """All figures by name, in the order in which a round takes them: limit and queue side by side."""
     return {
         "limit_claim_finish_per_s": lambda: limits.claim_finish_per_s(url),
         "drain_per_s": bench.drain_per_s,
@@ -185,15 +189,19 @@ class Bench:
         self._empty()
         with self._workers():
             self._stamps(PICKUPS, every_s=0.02, priority=0)
-        return statistics.median(self.tasks.read_stamps())
+        return statistics.median(stamps.read())
 
-    def urgent_p99_ms(self) -> float:
+    def urgent_p99_ms(self, backlog: int = BACKLOG) -> float:
         """The same for jobs of priority 100 while 10,000 jobs of 5 ms wait, the 99th percentile."""
         self._empty()
-        self.backend.enqueue_many(self.tasks.pause, (((BACKLOG_S,), {}) for _ in range(BACKLOG)))
+        self.backend.enqueue_many(self.tasks.pause, (((BACKLOG_S,), {}) for _ in range(backlog)))
         with self._workers():
             self._stamps(URGENT, every_s=0.1, priority=100)
-        return statistics.quantiles(self.tasks.read_stamps(), n=100, method="inclusive")[98]
+        return statistics.quantiles(stamps.read(), n=100, method="inclusive")[98]
+
+    def unfinished(self) -> int:
+        """Jobs that wait or run."""
+        return int(self._one("SELECT count(*) FROM tandem_job")[0])  # type: ignore[call-overload]
 
     def _rate(self, seconds: float) -> float:
         enqueue, done, began = self.tasks.nothing.enqueue, 0, time.monotonic()
@@ -205,13 +213,13 @@ class Bench:
     def _stamps(self, count: int, *, every_s: float, priority: int) -> None:
         task = self.tasks.stamp.using(priority=priority)
         task.enqueue(time.monotonic())
-        self._wait(lambda: len(self.tasks.read_stamps()) == 1)  # the workers are up
+        self._wait(lambda: len(stamps.read()) == 1)  # the workers are up
         time.sleep(1)
-        open(self.tasks.STAMPS, "w").close()  # noqa: PTH123
+        stamps.clear()
         for _ in range(count):
             task.enqueue(time.monotonic())
             time.sleep(every_s)
-        self._wait(lambda: len(self.tasks.read_stamps()) == count)
+        self._wait(lambda: len(stamps.read()) == count)
 
     @contextmanager
     def _workers(self) -> Iterator[list[subprocess.Popen[bytes]]]:
@@ -228,7 +236,7 @@ class Bench:
                 process.wait()
 
     def _empty(self) -> None:
-        open(self.tasks.STAMPS, "w").close()  # noqa: PTH123
+        stamps.clear()
         self.connection.execute("TRUNCATE tandem_job")
         self.connection.execute("TRUNCATE tandem_result")
 
