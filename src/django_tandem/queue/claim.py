@@ -133,7 +133,11 @@ def claim_unpaused(
     least: int,
     paused: Collection[str],
 ) -> list[Job]:
-    """As claim, without the jobs of `paused` tasks: those are parked, and others claimed in their place."""
+    """As claim, without the jobs of `paused` tasks: those are parked, and others claimed in their place.
+
+    What is paused is read anew after each time: of a task that has been resumed meanwhile the jobs come back at once,
+    and would be claimed and parked for ever by who does not get to hear of it.
+    """
     found: list[Job] = []
     while count > 0 and (jobs := claim(connection, owner, epoch, horizons, count, before=before, least=least)):
         parked = [job for job in jobs if job.task in paused] if paused else []
@@ -141,7 +145,7 @@ def claim_unpaused(
         if not parked:
             break
         park(connection, owner, parked)
-        count = len(parked)
+        count, paused = len(parked), paused_tasks(connection)
     return found
 
 

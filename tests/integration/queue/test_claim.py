@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from django_tandem.queue import claim, fence
-from django_tandem.queue.claim import BEGINNING, POSTPONE, RESCAN_S, Horizons
-from django_tandem.queue.priority import DEFAULT_PATIENCE, STRICT_PATIENCE, head_start
+from django_tandem.queue import claim, fence, scheduler
+from django_tandem.queue.claim import BEGINNING, EVER, POSTPONE, RESCAN_S, Horizons
+from django_tandem.queue.priority import DEFAULT_PATIENCE, LOWEST, STRICT_PATIENCE, head_start
 from django_tandem.queue.states import State
 from django_tandem.queue.tasks_api import task_backends
 from tests import jobs as shared
@@ -242,3 +242,40 @@ def test_the_order_of_claim_is_that_of_ready_at_less_priority_times_patience(han
     while got := hand.claim(count, horizons=horizons):
         claimed += ids(got)
     assert claimed == [job for _, job in sorted(zip(dues, written, strict=True))]
+
+
+def test_a_claim_that_has_not_heard_of_a_resumption_does_not_claim_and_park_for_ever(hand, others, insert):
+    """Whoever resumes, and the scheduler, make ready what it parks."""
+    insert((NOON, "default"))
+    resuming, stop, found = others(), threading.Event(), []
+
+    def resume():
+        while not stop.is_set():
+            scheduler.unpark(resuming)
+
+    def take():
+        stale = frozenset({shared.nothing.module_path})
+        while not found and not stop.is_set():
+            found.extend(
+                claim.claim_unpaused(
+                    hand.connection,
+                    hand.owner,
+                    1,
+                    Horizons(["default"]),
+                    1,
+                    before=EVER,
+                    least=LOWEST,
+                    paused=stale,
+                )
+            )
+
+    threads = [threading.Thread(target=resume), threading.Thread(target=take)]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: found)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(5)
+    assert len(found) == 1
