@@ -20,6 +20,7 @@ from django_tandem.queue.interrupt import Interrupts
 from django_tandem.queue.options import BACKEND
 from django_tandem.queue.states import State
 from tests.integration.queue import tasks
+from tests.proxy import Proxy
 from tests.waiting import until
 
 RELEASE = "test"
@@ -43,6 +44,25 @@ def database(transactional_db):
         for table in ("tandem_job", "tandem_result", "tandem_server", "tandem_pause", "auth_group"):
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         connection.execute("UPDATE tandem_fence SET release = NULL, epoch = 0")
+
+
+@pytest.fixture
+def proxy(database):
+    """Before the test database, for workers that are started through it."""
+    with Proxy(os.environ["TANDEM_TEST_DATABASE_URL"]) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxied(proxy):
+    """This process's connections from now on, Django's and the queue's, go through it; `database` does not."""
+    ours = connections["default"]
+    before = {name: ours.settings_dict[name] for name in ("HOST", "PORT")}
+    ours.close()
+    ours.settings_dict.update(HOST=proxy.host, PORT=str(proxy.port))
+    yield proxy
+    ours.close()
+    ours.settings_dict.update(before)
 
 
 @pytest.fixture
@@ -176,14 +196,16 @@ def state_of(jobs):
 class WorkerProcess:
     """`python -m tests.integration.queue.run_worker` on the test database."""
 
-    def __init__(self, folder, options):
+    def __init__(self, folder, options, through=None, environment=None):
         self.log_file = folder / f"worker-{len(list(folder.iterdir()))}.log"
         address = {**conninfo_to_dict(os.environ["TANDEM_TEST_DATABASE_URL"])}
         address["dbname"] = connections["default"].settings_dict["NAME"]
+        if through is not None:
+            address |= {"host": through.host, "port": through.port}
         with self.log_file.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.integration.queue.run_worker", json.dumps(options)],
-                env={**os.environ, "TANDEM_TEST_DATABASE_URL": make_conninfo(**address)},
+                env={**os.environ, "TANDEM_TEST_DATABASE_URL": make_conninfo(**address), **(environment or {})},
                 stdout=log,
                 stderr=log,
             )
@@ -213,12 +235,13 @@ class WorkerProcess:
 
 @pytest.fixture
 def start_worker(database, server, tmp_path):
-    """Start a worker process; those that live at the end of the test are killed."""
+    """Start a worker process, `through` a proxy; those that live at the end of the test are killed."""
     folder, started = tmp_path / "workers", []
     folder.mkdir()
 
-    def start(**options):
-        started.append(WorkerProcess(folder, {"server": server, "release": RELEASE, **options}))
+    def start(through=None, environment=None, **options):
+        given = {"server": server, "release": RELEASE, **options}
+        started.append(WorkerProcess(folder, given, through, environment))
         return started[-1]
 
     yield start

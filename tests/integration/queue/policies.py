@@ -96,6 +96,11 @@ def soon():
     return "in time"
 
 
+@task(expires=timedelta(hours=1))
+def in_an_hour(number):
+    return number
+
+
 @task(atomic=True)
 def make_group_once(name, then=None):
     make_group.func(name)
@@ -114,6 +119,11 @@ def return_too_much(path, kind="large"):
 def make_group_and_return_too_much(name):
     make_group.func(name)
     return "x" * 1_048_577
+
+
+@task(atomic=True, retry=Retry(attempts=9, backoff=0))
+def make_group_surely(name):
+    make_group.func(name)
 
 
 @task(atomic=True, retry=Retry(attempts=2, backoff=0))
@@ -187,7 +197,7 @@ def ask_and_fail(which):
     raise OSError(which)
 
 
-@task(limit=1, atomic=True)
+@task(limit=1, atomic=True, retry=Retry(attempts=9, backoff=0))
 def ask_and_keep(name):
     make_group.func(name)
 

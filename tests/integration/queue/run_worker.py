@@ -16,7 +16,7 @@ import django
 from django_tandem.processes.board import Board
 from django_tandem.processes.child import ChildSpec
 from django_tandem.processes.supervisor import Supervisor
-from django_tandem.queue import lease
+from django_tandem.queue import lease, worker
 from django_tandem.queue.connect import connect
 from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.worker import WorkerOptions, main
@@ -43,6 +43,7 @@ if __name__ == "__main__":
     given = {**DEFAULTS, **json.loads(sys.argv[1])}
     supervised = given.pop("supervised", False)
     given["reserve"] = Reserve(*given.get("reserve", NO_RESERVE))
+    worker.RECONNECT_S = given.pop("reconnect_s", worker.RECONNECT_S)
     options = WorkerOptions(**{**given, "queues": tuple(given["queues"])})
     board = Board(1, options.threads + options.coroutines)
     sys.exit(supervise(options, board) if supervised else main(options, board.row(0)))
