@@ -20,7 +20,7 @@ from django_tandem.queue.statements import statement
 from django_tandem.queue.states import State
 from django_tandem.queue.task import TandemTask
 from django_tandem.queue.tasks_api import Task
-from django_tandem.queue.times import aware, from_epoch
+from django_tandem.queue.times import aware, for_django, from_epoch
 
 _ENQUEUE = statement("enqueue", "enqueue")
 _ENQUEUE_AS = statement("enqueue", "enqueue_as")
@@ -47,7 +47,8 @@ def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     Of a task that is unique it may be a job that was there before. Raises InvalidJob or AlreadyEnqueued, before
     anything is written.
     """
-    path, run_after = task.module_path, aware(task.module_path, task.run_after)
+    path = task.module_path
+    run_after = aware(path, task.run_after, lambda: _reserve(options.database, 0)[1])
     job = {
         "queue": task.queue_name,
         "task": path,
@@ -111,7 +112,7 @@ def _enqueue_on_commit(database: str, job: Mapping[str, Any]) -> Enqueued:
             f"{job['task']}: it is unique, and a transaction on {DEFAULT_DB_ALIAS!r} is open while the queue is on "
             f"{database!r}; enqueue it in transaction.on_commit, when it can be told whether another is there"
         )
-    (job_id,), at = _reserve(database, 1)
+    (job_id,), now = _reserve(database, 1)
 
     def write() -> None:
         prepared.execute(database, _ENQUEUE_AS, {**job, "id": job_id})
@@ -119,7 +120,7 @@ def _enqueue_on_commit(database: str, job: Mapping[str, Any]) -> Enqueued:
             limits.admit_on_commit(database, [job["limit_key"]])
 
     transaction.on_commit(write, using=DEFAULT_DB_ALIAS)
-    return Enqueued(job_id, from_epoch(at))
+    return Enqueued(job_id, for_django(now))
 
 
 def once_written(database: str, tell: Callable[[], object]) -> None:
@@ -156,8 +157,8 @@ def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options) ->
     path, database = task.module_path, options.database
     texts = [_stored(dump_arguments(path, *pair, options.max_bytes), options) for pair in pairs]
     keys = [_more(task, *pair, options)["limit_key"] for pair in pairs] if _has_more(task) else []
-    ids, at = _reserve(database, len(pairs))
-    now, run_after = datetime.fromtimestamp(at, timezone.utc), aware(path, task.run_after)
+    ids, now = _reserve(database, len(pairs))
+    run_after = aware(path, task.run_after, lambda: now)
     later = run_after is not None and run_after > now
     due = run_after if later else now - head_start(task.priority, options.patience_of(task.queue_name))
     expires_at, most = None, None
@@ -192,12 +193,12 @@ def _copied(value: Any) -> str:
     return text.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
 
 
-def _reserve(database: str, count: int) -> tuple[list[int], float]:
-    """New ids, and the time by the database's clock, in seconds since 1970."""
+def _reserve(database: str, count: int) -> tuple[list[int], datetime]:
+    """New ids, and the time in UTC, by the database's clock."""
     with connections[database].cursor() as cursor:
         cursor.execute(_RESERVE, {"count": count})
         ids, at = cursor.fetchone()
-        return ids, at
+        return ids or [], datetime.fromtimestamp(at, timezone.utc)
 
 
 def _waits_for_another_database(database: str) -> bool:

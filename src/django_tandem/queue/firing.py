@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connections, transaction
@@ -74,9 +74,9 @@ def discover() -> Mapping[str, Schedule]:
 def sync(release: str) -> None:
     """Write down what recurs by this release's code, if the fence names `release`; what does not is removed."""
     found = list(recurring.schedules().values())
-    now = datetime.now(timezone.utc)
     names = [schedule.name for schedule in found]
     with transaction.atomic(using=queue_database()):
+        now = _now()
         _rows(
             "sync",
             {
@@ -156,7 +156,7 @@ def pause(name: str, *, by: str) -> bool:
 def resume(name: str) -> bool:
     """Let a schedule fire again, from its next time on. False: it was not paused. Raises ScheduleNotFound."""
     row = _find(name)
-    again = recurring.next_time(row.expression, row.zone, datetime.now(timezone.utc))
+    again = recurring.next_time(row.expression, row.zone, _now())
     return bool(_rows("resume", {"name": name, "next": again}))
 
 
@@ -166,6 +166,13 @@ def _find(name: str) -> Listed:
         known = ", ".join(there) or "none"
         raise ScheduleNotFound(f"there is no schedule {name}; the active release has {known}")
     return there[name]
+
+
+def _now() -> datetime:
+    """By the database's clock, as all that asks whether a time has come."""
+    ((now,),) = _rows("now", {})
+    assert isinstance(now, datetime)  # noqa: S101
+    return now
 
 
 def _rows(name: str, parameters: Mapping[str, Any], step: str = "schedules") -> list[tuple[Any, ...]]:

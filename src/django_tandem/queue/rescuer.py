@@ -26,6 +26,7 @@ def run(alias: str, stop: threading.Event, clock: Callable[[], float] = time.tim
         now = clock()
         if now - looked_at > RENEW_S:
             quiet_until = now + GRACE_S
+        quiet_until = min(quiet_until, now + GRACE_S)  # the clock was put back meanwhile
         looked_at = now
         if now >= quiet_until:
             rescue_silent(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import overload
 
@@ -27,11 +28,11 @@ def for_django(time: datetime | None) -> datetime | None:
     return make_naive(time, get_default_timezone())
 
 
-def aware(task: str, run_after: datetime | timedelta | None) -> datetime | None:
-    """`run_after` with its time zone; a time span counts from now. Raises InvalidJob for a naive one, unless USE_TZ is
-    off: then it is local."""
+def aware(task: str, run_after: datetime | timedelta | None, now: Callable[[], datetime]) -> datetime | None:
+    """`run_after` with its time zone; a time span counts from `now`, the database's: of two hosts neither knows the
+    other's clock. Raises InvalidJob for a naive one, unless USE_TZ is off: then it is local."""
     if isinstance(run_after, timedelta):
-        return datetime.now(timezone.utc) + run_after
+        return now() + run_after
     if run_after is None or run_after.utcoffset() is not None:
         return run_after
     if settings.USE_TZ:

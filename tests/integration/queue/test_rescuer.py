@@ -167,3 +167,18 @@ def test_who_could_not_look_for_long_gives_the_living_time_to_renew(silent, data
         assert jobs()[0]["state"] == State.RUNNING
         clock.go(2)
         until(lambda: jobs()[0]["state"] == State.READY)
+
+
+def test_a_clock_that_is_put_back_an_hour_while_it_holds_its_judgement_does_not_hold_it_for_an_hour(
+    silent, database, jobs, rescuing, monkeypatch
+):
+    monkeypatch.setattr(rescuer, "LOOK_S", 0.01)
+    lease.renew(database, silent.owner.server, "active")
+    clock = Clock()
+    with rescuing(clock):
+        clock.go(RENEW_S + 1)
+        clock.go(-3600)
+        silence(database, silent.owner.server, 60)
+        for _ in range(3):
+            clock.go(GRACE_S / 3 + 0.1)
+        until(lambda: jobs()[0]["state"] == State.READY)

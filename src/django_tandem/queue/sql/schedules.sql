@@ -1,3 +1,6 @@
+-- name: now
+SELECT clock_timestamp();
+
 -- name: sync
 -- What this release's code says, if the fence names this release. A time that was computed from the same expression
 -- stays: whoever was to fire at it still is.
