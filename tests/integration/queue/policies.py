@@ -28,6 +28,11 @@ def fail_and_wait():
     raise OSError("away")
 
 
+@task(retry=Retry(attempts=2, backoff=3600, jitter=0))
+def fail_and_wait_or_not(number):
+    return number
+
+
 @task(retry=Retry(attempts=2, backoff=lambda attempt: 1 / (attempt - attempt)))
 def fail_with_a_broken_backoff():
     raise OSError("away")
