@@ -25,6 +25,7 @@ from rich.table import Table
 from benchmarks import database, limits, stamps
 
 WORKERS, THREADS = 2, 4
+SERVERS = 4
 DRAIN_JOBS = 150_000
 BULK_JOBS = 100_000
 ROUNDS = 3
@@ -42,6 +43,7 @@ GOALS = {
     "claim_ms_1m_ready": ("claim_ms_1k_ready", 1.3),
     "claim_ms_100k_blocked": ("claim_ms_1k_ready", 1.3),
     "held_xmin_ratio": (None, 0.9),
+    "four_servers_ratio": (None, 1.0),
 }
 
 
@@ -61,12 +63,12 @@ def main(as_json: bool, rounds: int) -> None:
             found[name].append(take())
             console.print(f"round {number} of {rounds}: {name} {found[name][-1]:,.2f}")
     figures = {name: round(statistics.median(values), 3) for name, values in found.items()}
-    figures["held_xmin_ratio"] = round(
-        statistics.median(
-            held / free for held, free in zip(found["held_xmin_drain_per_s"], found["drain_per_s"], strict=True)
-        ),
-        3,
-    )
+    for name, other in (
+        ("held_xmin_ratio", "held_xmin_drain_per_s"),
+        ("four_servers_ratio", "four_servers_drain_per_s"),
+    ):
+        ratios = [mine / plain for mine, plain in zip(found[other], found["drain_per_s"], strict=True)]
+        figures[name] = round(statistics.median(ratios), 3)
     if not as_json:
         _print_table(console, figures)
     click.echo(json.dumps({**figures, **database.describe(server), "cores": os.cpu_count(), "rounds": rounds}))
@@ -94,6 +96,7 @@ def _measurements(url: str, bench: Bench) -> dict[str, Callable[[], float]]:
         "cpu_s_per_1k": lambda: bench.cpu_s_per_1k,
         "rss_mb_per_worker": lambda: bench.rss_mb_per_worker,
         "held_xmin_drain_per_s": bench.drain_beside_a_transaction_per_s,
+        "four_servers_drain_per_s": lambda: bench.drain_per_s(SERVERS),
         "limit_insert_per_s": lambda: limits.insert_per_s(url),
         "enqueue_per_s": bench.enqueue_per_s,
         "limit_insert_in_transaction_per_s": lambda: limits.insert_in_transaction_per_s(url),
@@ -124,30 +127,34 @@ class Bench:
         self.connection = connect("default", purpose="benchmark")
         scheduler.make_partitions(self.connection)
         fence.activate(self.connection, "bench")
-        self.server = lease.register(
-            self.connection,
-            role="async",
-            host="bench",
-            pid=os.getpid(),
-            release="bench",
-            config_digest="",
-            state="active",
-        )
+        self.servers = [
+            lease.register(
+                self.connection,
+                role="async",
+                host=f"bench {number}",
+                pid=os.getpid(),
+                release="bench",
+                config_digest="",
+                state="active",
+            )
+            for number in range(SERVERS)
+        ]
 
-    def drain_per_s(self) -> float:
-        """No-op jobs finished a second, from the first begun to the last finished, by the database's clock. No
-        statistics are gathered after the jobs were enqueued."""
+    def drain_per_s(self, servers: int = 1) -> float:
+        """No-op jobs finished a second by so many servers, from the first begun to the last finished, by the database's
+        clock. No statistics are gathered after the jobs were enqueued."""
         self._empty()
         self.backend.enqueue_many(self.tasks.nothing, (((), {}) for _ in range(DRAIN_JOBS)))
-        with self._workers() as workers:
+        with self._workers(servers) as workers:
             self._wait_until_drained()
             used = [psutil.Process(worker.pid) for worker in workers]
             self.cpu_s_per_1k = sum(sum(one.cpu_times()[:2]) for one in used) / DRAIN_JOBS * 1000
             self.rss_mb_per_worker = max(one.memory_info().rss for one in used) / 1e6
-        count, seconds = self._one(
-            "SELECT count(*), extract(epoch FROM max(finished_at) - min(started_at))::float8 FROM tandem_result"
+        count, different, seconds = self._one(
+            "SELECT count(*), count(DISTINCT id), extract(epoch FROM max(finished_at) - min(started_at))::float8"
+            " FROM tandem_result"
         )
-        assert count == DRAIN_JOBS
+        assert count == different == DRAIN_JOBS
         return count / seconds
 
     def drain_beside_a_transaction_per_s(self) -> float:
@@ -162,7 +169,7 @@ class Bench:
         self._empty()
         from benchmarks import claims
 
-        return claims.claim_ms(self.connection, self.server, ready=ready, blocked=blocked)
+        return claims.claim_ms(self.connection, self.servers[0], ready=ready, blocked=blocked)
 
     def enqueue_per_s(self, seconds: float = limits.SECONDS) -> float:
         """Jobs enqueued a second, one by one, each in a commit of its own."""
@@ -222,9 +229,10 @@ class Bench:
         self._wait(lambda: len(stamps.read()) == count)
 
     @contextmanager
-    def _workers(self) -> Iterator[list[subprocess.Popen[bytes]]]:
+    def _workers(self, servers: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
         processes = [
-            subprocess.Popen([sys.executable, "-m", "benchmarks.run_worker", str(self.server), str(THREADS)])
+            subprocess.Popen([sys.executable, "-m", "benchmarks.run_worker", str(server), str(THREADS)])
+            for server in self.servers[:servers]
             for _ in range(WORKERS)
         ]
         try:
