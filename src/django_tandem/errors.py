@@ -97,6 +97,18 @@ class HostFailed(TandemError):
     """A host did not do what it was told; the message says which, and why: mend it, then ship or resume."""
 
 
+class CannotBuild(TandemError):
+    """The commit cannot become a release: mend the project, commit, and ship that."""
+
+
+class ToolMissing(TandemError):
+    """A program that the pipeline needs is not on this machine: install it."""
+
+
+class Tampered(Refused):
+    """An artifact or a release is not what its digest says: remove it, and build the commit again."""
+
+
 class TimedOut(TandemError):
     """A job ran longer than its task's timeout, and was stopped: give it more time, or less to do."""
 

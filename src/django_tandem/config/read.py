@@ -27,8 +27,8 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     """Read the configuration: the file `path`, else $TANDEM_CONFIG, else tandem.toml here or in a folder above.
 
     Also read: $TANDEM_RELEASE (else the git commit of the project's folder, else "unversioned"),
-    $TANDEM_DATABASE_URL, $TANDEM_HEALTH_TOKEN, and the variables that the file names. Raises ConfigurationError with
-    all problems, each with its key path.
+    $TANDEM_DATABASE_URL, $TANDEM_TRIAL_DATABASE_URL, $TANDEM_HEALTH_TOKEN, and the variables that the file names.
+    Raises ConfigurationError with all problems, each with its key path.
     """
     environ = os.environ if environ is None else environ
     found = _find(path, environ)
@@ -42,6 +42,7 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         path=found,
         release=environ.get("TANDEM_RELEASE") or _git_commit(found.parent) or "unversioned",
         database_url=environ.get("TANDEM_DATABASE_URL") or None,  # type: ignore[arg-type]
+        trial_database_url=environ.get("TANDEM_TRIAL_DATABASE_URL") or None,  # type: ignore[arg-type]
         health_token=environ.get("TANDEM_HEALTH_TOKEN") or None,  # type: ignore[arg-type]
         queue_keys=queue_keys.read(file.database, environ),  # type: ignore[arg-type]
     )

@@ -102,12 +102,17 @@ Role = Annotated[BackOffice | AsyncServer, Field(discriminator="kind")]
 
 
 class Pipeline(Frozen):
-    """How a commit becomes live. `approval_hours`: how long an approval may be given; `ref`: what is shipped."""
+    """How a commit becomes live. `approval_hours`: how long an approval may be given; `ref`: what is shipped; `tests`:
+    the words of the command that runs the project's tests; `environment`: "locked", or "shared" for the interpreter
+    that runs Tandem; `retain`: how many releases are kept."""
 
     approval: Literal["required", "none"] = "required"
     approval_hours: Annotated[StrictInt, Field(ge=1, le=720)] = 24
     while_busy: Literal["supersede", "queue", "reject"] = "supersede"
     ref: Ref = "main"
+    tests: tuple[str, ...] = ("python", "manage.py", "test")
+    environment: Literal["locked", "shared"] = "locked"
+    retain: Annotated[StrictInt, Field(ge=1, le=100)] = 5
 
 
 class File(Frozen):
@@ -128,6 +133,7 @@ class Tandem(Frozen):
     path: Path
     release: str
     database_url: SecretStr | None = None
+    trial_database_url: SecretStr | None = None
     health_token: SecretStr | None = None
     queue_keys: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
 

@@ -18,13 +18,28 @@ class Places(NamedTuple):
     root: Path
 
     @property
+    def artifacts(self) -> Path:
+        """One folder a built commit, by the digest of its manifest."""
+        return self.root / "artifacts"
+
+    @property
+    def environments(self) -> Path:
+        """One folder a lock file and version of Python, by the digest of both."""
+        return self.root / "environments"
+
+    @property
+    def build(self) -> Path:
+        """Work of a moment."""
+        return self.root / "build"
+
+    @property
     def releases(self) -> Path:
         """One folder a release: its files, unpacked."""
         return self.root / "releases"
 
     @property
     def log(self) -> Path:
-        """One file a role."""
+        """One file a role, and what builds and trials said."""
         return self.root / "log"
 
     @property
