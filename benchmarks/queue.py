@@ -143,9 +143,9 @@ class Bench:
     def drain_per_s(self, servers: int = 1) -> float:
         """No-op jobs finished a second by so many servers, from the first begun to the last finished, by the database's
         clock. No statistics are gathered after the jobs were enqueued."""
-        self._empty()
+        self.empty()
         self.backend.enqueue_many(self.tasks.nothing, (((), {}) for _ in range(DRAIN_JOBS)))
-        with self._workers(servers) as workers:
+        with self.workers(servers) as workers:
             self._wait_until_drained()
             used = [psutil.Process(worker.pid) for worker in workers]
             self.cpu_s_per_1k = sum(sum(one.cpu_times()[:2]) for one in used) / DRAIN_JOBS * 1000
@@ -166,43 +166,43 @@ class Bench:
 
     def claim_ms(self, ready: int, blocked: int = 0) -> float:
         """See benchmarks.claims."""
-        self._empty()
+        self.empty()
         from benchmarks import claims
 
         return claims.claim_ms(self.connection, self.servers[0], ready=ready, blocked=blocked)
 
     def enqueue_per_s(self, seconds: float = limits.SECONDS) -> float:
         """Jobs enqueued a second, one by one, each in a commit of its own."""
-        self._empty()
+        self.empty()
         return self._rate(seconds)
 
     def enqueue_in_transaction_per_s(self) -> float:
         """Jobs enqueued a second, one by one, inside one transaction."""
         from django.db import transaction
 
-        self._empty()
+        self.empty()
         with transaction.atomic():
             return self._rate(limits.SECONDS)
 
     def bulk_per_s(self) -> float:
         """Jobs enqueued a second by enqueue_many."""
-        self._empty()
+        self.empty()
         began = time.monotonic()
         self.backend.enqueue_many(self.tasks.nothing, (((), {}) for _ in range(BULK_JOBS)))
         return BULK_JOBS / (time.monotonic() - began)
 
     def pickup_p50_ms(self) -> float:
         """From the call of enqueue to the first line of the task, both workers idle, the median."""
-        self._empty()
-        with self._workers():
+        self.empty()
+        with self.workers():
             self._stamps(PICKUPS, every_s=0.02, priority=0)
         return statistics.median(stamps.read())
 
     def urgent_p99_ms(self, backlog: int = BACKLOG) -> float:
         """The same for jobs of priority 100 while 10,000 jobs of 5 ms wait, the 99th percentile."""
-        self._empty()
+        self.empty()
         self.backend.enqueue_many(self.tasks.pause, (((BACKLOG_S,), {}) for _ in range(backlog)))
-        with self._workers():
+        with self.workers():
             self._stamps(URGENT, every_s=0.1, priority=100)
         return statistics.quantiles(stamps.read(), n=100, method="inclusive")[98]
 
@@ -229,7 +229,7 @@ class Bench:
         self._wait(lambda: len(stamps.read()) == count)
 
     @contextmanager
-    def _workers(self, servers: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
+    def workers(self, servers: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
         processes = [
             subprocess.Popen([sys.executable, "-m", "benchmarks.run_worker", str(server), str(THREADS)])
             for server in self.servers[:servers]
@@ -243,7 +243,7 @@ class Bench:
             for process in processes:
                 process.wait()
 
-    def _empty(self) -> None:
+    def empty(self) -> None:
         stamps.clear()
         self.connection.execute("TRUNCATE tandem_job")
         self.connection.execute("TRUNCATE tandem_result")
