@@ -9,17 +9,16 @@ import os
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from functools import cache, partial
 from traceback import format_exception
 from typing import Any, NamedTuple
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
-from django.db import close_old_connections, connections
+from django.db import connections
 
 from django_tandem.errors import Cancelled, Expired, InvalidResult, TimedOut
-from django_tandem.queue import at_rest, atomic, events, results
+from django_tandem.queue import at_rest, atomic, events, opened, results
 from django_tandem.queue.arguments import dump_return, load_arguments
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.hearing import is_heard
@@ -64,7 +63,7 @@ def known(path: str) -> Known:
 
 def run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
     """Run `job` in this thread, with Django's connections closed when broken or old, as in a request."""
-    close_old_connections()
+    opened.close_old()
     telling = _Telling(job, owner)
     began = time.monotonic()
     try:
@@ -88,8 +87,8 @@ def run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
         outcome = failed(job, owner, began, error)
         telling.finished_anyhow(outcome)
         if isinstance(error, (TimedOut, Cancelled)):
-            close_connections()  # whatever was on its way to end a query must not meet the next job's
-    close_old_connections()
+            opened.close_all()  # whatever was on its way to end a query must not meet the next job's
+    opened.close_old()
     return outcome
 
 
@@ -241,9 +240,3 @@ class _Telling:
             self.owner.worker, self.owner.server, for_django(job.enqueued_at), for_django(job.run_after),
             for_django(job.started_at or job.claimed_at), for_django(job.claimed_at), None, history, returned,
         )  # fmt: skip
-
-
-def close_connections() -> None:
-    """Close this thread's connections to Django's databases."""
-    with suppress(Exception):
-        connections.close_all()

@@ -16,7 +16,7 @@ import psycopg
 from django_tandem.errors import Cancelled, DatabaseUnreachable, KeyNotConfigured, TimedOut
 from django_tandem.processes.board import BoardRow
 from django_tandem.processes.child import RECYCLED
-from django_tandem.queue import at_rest, claim, events, fence
+from django_tandem.queue import at_rest, claim, events, fence, opened
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.queue.coroutines import CoroutineSlots
@@ -29,7 +29,7 @@ from django_tandem.queue.listen import CANCEL, FENCE, PAUSE, Ear
 from django_tandem.queue.loop import or_end_process
 from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.recycle import Share
-from django_tandem.queue.run import close_connections, cut_off, known, run
+from django_tandem.queue.run import cut_off, known, run
 from django_tandem.queue.surroundings import Surroundings
 
 # How often to look for what no announcement told: a fence that moved, a job whose notice was lost.
@@ -204,7 +204,7 @@ class Worker:
                 self.row.begin(number, job.id)
                 self._done(run(job, self.owner, self.interrupts))
                 self.row.end(number)
-        close_connections()
+        opened.close_all()
         self.ear.wake()
 
     def _done(self, outcome: Outcome) -> None:
