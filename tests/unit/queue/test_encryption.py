@@ -65,7 +65,13 @@ def test_keys_that_only_decrypt_make_everything_plain_again():
     assert off.renew("plain") == "plain"
 
 
-@pytest.mark.parametrize("key", ["", "sesame", OLD[:-4], OLD + OLD, "!" + OLD[1:], "é" * 44])
+NO_KEYS = {
+    "nothing": "", "a word": "sesame", "a short one": OLD[:-4], "two": OLD + OLD, "an odd character": "!" + OLD[1:],
+    "not ASCII": "é" * 44,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", NO_KEYS.values(), ids=NO_KEYS)
 def test_what_is_no_key_is_told_by_its_place_and_not_by_what_it_is(key):
     with pytest.raises(ConfigurationError) as told:
         Encryption([NEW, key], [key], where="TASKS: ")
