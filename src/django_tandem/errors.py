@@ -97,6 +97,16 @@ class HostFailed(TandemError):
     """A host did not do what it was told; the message says which, and why: mend it, then ship or resume."""
 
 
+class NothingToResume(TandemError):
+    """No run is open that nobody drives: `tandem ship` begins one."""
+
+    exit_code = 2
+
+
+class TrialFailed(TandemError):
+    """What was built did not pass its trial: mend what the message names, commit, and ship that."""
+
+
 class CannotBuild(TandemError):
     """The commit cannot become a release: mend the project, commit, and ship that."""
 
@@ -107,6 +117,10 @@ class ToolMissing(TandemError):
 
 class Tampered(Refused):
     """An artifact or a release is not what its digest says: remove it, and build the commit again."""
+
+
+class LegFailed(TandemError):
+    """A role's part of a release on a host failed: the message says which, and why; what was live is live again."""
 
 
 class TimedOut(TandemError):

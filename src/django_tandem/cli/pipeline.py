@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from django_tandem.cli.project import json_option, with_queue
+from django_tandem.cli.ship import resume
 from django_tandem.cli.timeline import STYLES, clock, print_log, print_run, took
 
 if TYPE_CHECKING:
@@ -99,3 +100,6 @@ def _connection() -> Iterator[Connection]:
 
     with connect(queue_database(), purpose="command") as connection:
         yield connection
+
+
+pipeline.add_command(resume)

@@ -12,6 +12,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
 DottedPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 Address = Annotated[str, StringConstraints(pattern=r"^(unix:/.+|[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5})$")]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400)]
+PagePath = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
 Ref = Annotated[str, StringConstraints(pattern=r"^\w+((\.|/|[@+-]+)\w+)*$", max_length=200)]
 
 
@@ -110,6 +111,8 @@ class Pipeline(Frozen):
     approval_hours: Annotated[StrictInt, Field(ge=1, le=720)] = 24
     while_busy: Literal["supersede", "queue", "reject"] = "supersede"
     ref: Ref = "main"
+    watch_seconds: Seconds = 5.0
+    watch_paths: tuple[PagePath, ...] = ("/",)
     tests: tuple[str, ...] = ("python", "manage.py", "test")
     environment: Literal["locked", "shared"] = "locked"
     retain: Annotated[StrictInt, Field(ge=1, le=100)] = 5

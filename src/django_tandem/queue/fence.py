@@ -39,9 +39,14 @@ def activate(connection: Connection, release: str) -> Fence:
     return _move(connection, "activate", release)
 
 
-def _move(connection: Connection, how: str, release: str) -> Fence:
+def lift(connection: Connection) -> Fence:
+    """Name no release: nobody may claim until one is activated. Returns where it stands."""
+    return _move(connection, "lift", None)
+
+
+def _move(connection: Connection, how: str, release: str | None) -> Fence:
     read(connection)  # so that missing tables are told as such
     with connection.transaction():
         if connection.execute(statement("fence", how), {"release": release}).rowcount:
-            connection.execute(statement("fence", "announce"), {"release": release})
+            connection.execute(statement("fence", "announce"), {"release": release or ""})
         return read(connection)

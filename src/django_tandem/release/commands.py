@@ -47,3 +47,18 @@ def project_tests(python: Path, words: Sequence[str]) -> list[str]:
     """The project's own tests; `python` in them is the environment's."""
     first = str(python) if words[0] in ("python", "python3") else words[0]
     return [first, *words[1:]]
+
+
+def manage(python: Path, *words: str) -> list[str]:
+    """A management command of the release."""
+    return [str(python), "-m", "django_tandem", "manage", *words]
+
+
+def serve(python: Path, role: str) -> list[str]:
+    """The server of a role."""
+    return [str(python), "-m", "django_tandem", "serve", role]
+
+
+def settings_digest(python: Path) -> list[str]:
+    """The effective settings of a role, and their digest."""
+    return [str(python), "-m", "django_tandem.config.drift"]

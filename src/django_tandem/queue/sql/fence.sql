@@ -8,5 +8,8 @@ UPDATE tandem_fence SET release = %(release)s, epoch = epoch + 1, changed_at = c
 UPDATE tandem_fence SET release = %(release)s, epoch = epoch + 1, changed_at = clock_timestamp()
 WHERE release IS DISTINCT FROM %(release)s;
 
+-- name: lift
+UPDATE tandem_fence SET release = %(release)s, epoch = epoch + 1, changed_at = clock_timestamp() WHERE release IS NOT NULL;
+
 -- name: announce
 SELECT pg_notify('tandem_fence', %(release)s);

@@ -22,6 +22,7 @@ from typing import Any
 
 from django_tandem.errors import TandemError
 from django_tandem.processes import sockets
+from django_tandem.processes.postgres import start_embedded
 from django_tandem.release.hosts.places import Places
 from django_tandem.release.hosts.served import Served, Wanted
 
@@ -59,6 +60,8 @@ class Agent:
         """Start a server, unless it runs. Its address is bound by the first of them."""
         known = self._servers.get(wanted.key)
         if known is None or not known.lives:
+            if wanted.embedded is not None:
+                start_embedded(Path(wanted.embedded))  # it runs as long as this process does
             if wanted.address not in self._sockets:
                 self._sockets[wanted.address] = sockets.listen(wanted.address, f"roles.{wanted.role}")
             ask_at, log = self._places.server(*wanted.key), self._places.log / f"{wanted.role}.log"

@@ -30,7 +30,8 @@ LONGEST_LOG = 20 * 1024 * 1024
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """A server that is to run. `words` is its command as a list; `environment` is all that it gets, and may hold
-    secrets; `address` is that of its role, `drain_s` what it is given to end."""
+    secrets; `address` is that of its role, `drain_s` what it is given to end; `embedded` the folder of the database
+    that it needs to be running, where that is an embedded one."""
 
     role: str
     release: str
@@ -39,6 +40,7 @@ class Wanted:
     environment: dict[str, str]
     folder: str
     drain_s: float
+    embedded: str | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 import time
+from collections.abc import Sequence
 
 from django.core.management import call_command
 
@@ -31,17 +33,21 @@ def embedded_if_none(tandem: Tandem) -> str | None:
     return start_embedded(tandem.root / EMBEDDED)
 
 
-def migrate(tandem: Tandem) -> list[str]:
-    """Apply the migrations that are missing, under a lock, and return their names.
+def migrate(tandem: Tandem, apps: Sequence[str] = ()) -> list[str]:
+    """Apply the migrations that are missing, under a lock, and return their names; of `apps` only, which are Tandem's,
+    where any are named.
 
     Raises DatabaseUnreachable, and TandemError when a migration fails.
     """
     said = io.StringIO()
     with connect(tandem.alias, purpose="migrates") as connection:
         _lock(connection)
-        for alias in dict.fromkeys(["default", tandem.alias]):
+        aliases = [tandem.alias] if apps else dict.fromkeys(["default", tandem.alias])
+        for alias, app in itertools.product(aliases, [[app] for app in apps] or [[]]):
             try:
-                call_command("migrate", database=alias, interactive=False, verbosity=1, stdout=said, stderr=sys.stderr)
+                call_command(
+                    "migrate", *app, database=alias, interactive=False, verbosity=1, stdout=said, stderr=sys.stderr
+                )
             except Exception as error:
                 at = _applied(said.getvalue())[-1:]
                 raise TandemError(

@@ -1,0 +1,72 @@
+"""What a driver has in hand while it drives a run: the lock, the ledger, and who wants to hear of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django_tandem.config.schema import Tandem
+from django_tandem.pipeline import ledger
+from django_tandem.pipeline.ground import Ground
+from django_tandem.pipeline.lock import Held
+from django_tandem.pipeline.run import Run
+from django_tandem.pipeline.stages import Step
+from django_tandem.queue.connect import Connection
+from django_tandem.release.hosts.host import Host
+from django_tandem.release.hosts.places import Places
+from django_tandem.release.leg import Leg
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that whoever watches a run may want to know. `what`: began, ended, failed or told."""
+
+    run: int
+    step: Step
+    what: str
+    leg: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driving:
+    """`ground` is what the driver stands on, with its own configuration; `tell` hears of every step."""
+
+    ground: Ground
+    connection: Connection
+    held: Held
+    run: int
+    places: Places
+    hosts: tuple[Host, ...]
+    tell: Callable[[Event], None]
+
+    @property
+    def tandem(self) -> Tandem:
+        """The driver's configuration."""
+        return self.ground.tandem
+
+    def read(self) -> Run:
+        """The run as it stands."""
+        return ledger.read_run(self.connection, self.run)
+
+    @contextmanager
+    def writing(self, step: Step, leg: Leg | None = None) -> Iterator[dict[str, Any]]:
+        """Write `step` into the ledger before and after the block, and tell of it. See ledger.writing."""
+        name, host = (leg.role, leg.host.name) if leg else (None, None)
+        self._say(step, "began", name)
+        try:
+            with ledger.writing(self.connection, self.held, self.run, step, leg=name, host=host) as detail:
+                yield detail
+        except Exception as error:
+            self._say(step, "failed", name, {"text": str(error)})
+            raise
+        self._say(step, "ended", name, detail)
+
+    def told(self, step: Step, leg: str | None, detail: Mapping[str, Any]) -> None:
+        """Tell of something within a step."""
+        self._say(step, "told", leg, detail)
+
+    def _say(self, step: Step, what: str, leg: str | None, detail: Mapping[str, Any] | None = None) -> None:
+        self.tell(Event(run=self.run, step=step, what=what, leg=leg, detail=detail or {}))

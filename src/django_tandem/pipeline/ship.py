@@ -1,0 +1,110 @@
+"""Ship a commit, go back to a release, or go on with a run that nobody drives any more."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django_tandem.errors import AnotherDrives, NothingToResume, ReleaseNotFound
+from django_tandem.pipeline import approval, ledger, releases
+from django_tandem.pipeline.drive import drive
+from django_tandem.pipeline.driving import Event
+from django_tandem.pipeline.ground import Ground
+from django_tandem.pipeline.hear import heard, listen
+from django_tandem.pipeline.run import Begun, Run
+from django_tandem.pipeline.stages import RunState, has_ended
+from django_tandem.queue import fence
+from django_tandem.queue.connect import Connection, connect
+from django_tandem.release import source
+
+# An announcement wakes who waits for the lock; one that was lost is made good by a look after so many seconds.
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who wants it: `by` is a person, `via` from where. `begun` hears which run it is, `tell` of each step."""
+
+    by: str
+    via: str
+    begun: Callable[[Begun], None]
+    tell: Callable[[Event], None]
+
+
+def ship(ground: Ground, ref: str | None, caller: Caller) -> Run:
+    """Ship the commit that `ref` names (None: pipeline.ref); how its run ended.
+
+    Raises CannotBuild where there is no such commit, PipelineBusy.
+    """
+    pipeline = ground.tandem.file.pipeline
+    ref = ref or pipeline.ref
+    commit = source.resolve(ground.tandem.root, ref)
+    with _connected(ground) as connection:
+        run = ledger.begin_run(connection, commit, ref=ref, by=caller.by, via=caller.via, policy=pipeline.while_busy)
+        caller.begun(run)
+        return _drive_in_turn(ground, connection, run.run.id, caller)
+
+
+def rollback(ground: Ground, name: str | None, caller: Caller) -> Run:
+    """Go back to the release `name` (None: the one that was live before), by the same fork; how its run ended. Raises
+    ReleaseNotFound."""
+    with _connected(ground) as connection:
+        release = _release_before(connection) if name is None else releases.read(connection, name)
+        if release is None or release.removed_at is not None:
+            what = "no release before the live one" if name is None else f"{name}: no release of this name"
+            raise ReleaseNotFound(f"{what} is there; tandem release list shows which are")
+        run = ledger.begin_run(
+            connection,
+            release.commit,
+            ref=release.release,
+            by=caller.by,
+            via=caller.via,
+            policy="supersede",
+            kind="rollback",
+            digest=release.digest,
+        )
+        caller.begun(run)
+        return _drive_in_turn(ground, connection, run.run.id, caller)
+
+
+def resume(ground: Ground, run: int | None, caller: Caller) -> Run:
+    """Go on with a run whose driver is gone (None: the oldest that is open). Raises RunNotFound, NothingToResume."""
+    with _connected(ground) as connection:
+        if run is None:
+            open_runs = ledger.newest_runs(connection, 1000, only_open=True)
+            if not open_runs:
+                raise NothingToResume("no run is open; tandem ship begins one")
+            run = open_runs[-1].id
+        found = ledger.read_run(connection, run)
+        if has_ended(found.state):
+            raise NothingToResume(f"run {run} has ended: it is {found.state.value}; tandem ship begins another")
+        caller.begun(Begun(found, is_new=False))
+        return _drive_in_turn(ground, connection, run, caller)
+
+
+@contextlib.contextmanager
+def _connected(ground: Ground) -> Iterator[Connection]:
+    with connect(ground.tandem.alias, purpose="pipeline") as connection:
+        yield connection
+
+
+def _drive_in_turn(ground: Ground, connection: Connection, run: int, caller: Caller) -> Run:
+    """Until the run has ended, which may be because it is superseded: drive it when those before it have ended and
+    nobody else drives, and wait at its gate."""
+    listen(connection)
+    while not has_ended((found := ledger.read_run(connection, run)).state):
+        if found.state is RunState.ASKING:
+            approval.wait(connection, run)
+        elif ledger.is_turn(connection, run):
+            with contextlib.suppress(AnotherDrives):
+                drive(ground, connection, run, caller.tell)
+                continue
+        heard(connection, LOOK_S)
+    return found
+
+
+def _release_before(connection: Connection) -> releases.Release | None:
+    live = fence.read(connection).release
+    good = [one for one in releases.newest(connection, 100) if one.verified_at and not one.removed_at]
+    return next((one for one in good if one.release != live), None)
