@@ -53,7 +53,7 @@ def rollback(ground: Ground, name: str | None, caller: Caller) -> Run:
         release = _release_before(connection) if name is None else releases.read(connection, name)
         if release is None or release.removed_at is not None:
             what = "no release before the live one" if name is None else f"{name}: no release of this name"
-            raise ReleaseNotFound(f"{what} is there; tandem release list shows which are")
+            raise ReleaseNotFound(f"{what} is there; tandem pipeline list shows what was shipped")
         run = ledger.begin_run(
             connection,
             release.commit,

@@ -53,7 +53,7 @@ def alone(hosts: Sequence[Host], release: str) -> None:
         f"{one['role']} {one['release']} (pid {one['pid']}) on {name}" for name, found in left.items() for one in found
     ]
     if told:
-        raise LegFailed(f"still running: {', '.join(told)}; tandem servers stop ends them")
+        raise LegFailed(f"still running: {', '.join(told)}: end these processes, and ship again")
 
 
 def pages(legs: Sequence[Leg], watch: Watch) -> dict[str, Any]:
