@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
+import psycopg
+
 from django_tandem.errors import DriverReplaced, RunMoved, TandemError
 from django_tandem.pipeline import ledger, lock, making, releases
 from django_tandem.pipeline.driving import Driving, Event
@@ -92,8 +94,8 @@ class _Walk:
                 if then.step == APPROVAL and not making.ask(driving):
                     return
                 self._do(then.step)
-            except (DriverReplaced, RunMoved):
-                raise
+            except (DriverReplaced, RunMoved, psycopg.Error):
+                raise  # nobody can write what became of the step: who goes on does it again
             except Exception as error:  # noqa: BLE001 - what follows from a failure is a rule, whatever failed
                 self._record(then.step, error)
 

@@ -6,7 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from django_tandem.errors import AnotherDrives, NothingToResume, ReleaseNotFound
+import psycopg
+
+from django_tandem.errors import AnotherDrives, DatabaseUnreachable, NothingToResume, ReleaseNotFound
 from django_tandem.pipeline import approval, ledger, releases
 from django_tandem.pipeline.drive import drive
 from django_tandem.pipeline.driving import Event
@@ -15,7 +17,7 @@ from django_tandem.pipeline.hear import heard, listen
 from django_tandem.pipeline.run import Begun, Run
 from django_tandem.pipeline.stages import RunState, has_ended
 from django_tandem.queue import fence
-from django_tandem.queue.connect import Connection, connect
+from django_tandem.queue.connect import Connection, address, connect
 from django_tandem.release import source
 
 # An announcement wakes who waits for the lock; one that was lost is made good by a look after so many seconds.
@@ -85,8 +87,16 @@ def resume(ground: Ground, run: int | None, caller: Caller) -> Run:
 
 @contextlib.contextmanager
 def _connected(ground: Ground) -> Iterator[Connection]:
-    with connect(ground.tandem.alias, purpose="pipeline") as connection:
-        yield connection
+    """A driver's connection. Raises DatabaseUnreachable, also where it breaks later."""
+    try:
+        with connect(ground.tandem.alias, purpose="pipeline") as connection:
+            yield connection
+    except psycopg.Error as error:
+        cause = " ".join(str(error).split())
+        raise DatabaseUnreachable(
+            f"the database {address(ground.tandem.alias)} failed: {cause}; "
+            "when it answers again, tandem pipeline resume goes on with the run"
+        ) from error
 
 
 def _drive_in_turn(ground: Ground, connection: Connection, run: int, caller: Caller) -> Run:

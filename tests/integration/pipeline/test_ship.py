@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from django_tandem.pipeline.stages import DRAIN, MIGRATE, PREPARE, PROVE, SWITCH, VERIFY
+from django_tandem.pipeline.stages import DRAIN, MIGRATE, PREPARE, PROVE, SWITCH, TRIAL, VERIFY
 from django_tandem.release.hosts import talk
 from tests import office as offices
 from tests.integration.release.conftest import Repository
@@ -304,3 +304,19 @@ def test_what_cannot_be_is_refused(office):
     done = office.tandem("pipeline", "resume")
     assert done.returncode == 2
     assert "no run is open" in done.stderr
+
+
+def test_a_database_that_fails_under_a_driver_is_told_and_the_run_is_resumed(shop):
+    target = shop.change()
+    driver = shop.start("ship")
+    shop.began(TRIAL, driver)
+    shop.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'tandem pipeline' AND datname = current_database()"
+    )
+    assert driver.wait(LONG_S) == 1
+    assert "tandem pipeline resume goes on with the run" in driver.output
+    assert "Traceback" not in driver.output
+    done = shop.tandem("pipeline", "resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert shop.live() == target
