@@ -126,6 +126,8 @@ class Keeper:
         return "active" if seen.release == release else "standby"
 
     def _renew(self, connection: Connection, state: str) -> None:
+        if state == "draining":
+            self.options.standing.tell(state)  # who reads in the row that it drains must not find it ready
         if state != self._state or time.monotonic() - self._renewed_at >= lease.RENEW_S:
             lease.renew(connection, self.options.identity.id, state)
             self._renewed_at = time.monotonic()
