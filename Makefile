@@ -23,7 +23,7 @@ demo: setup  ## The example as a monolith, then as two servers, under load; then
 	$(BIN)/python -m benchmarks.demo
 
 test: setup  ## The whole suite
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## ruff, mypy, import directions
 	$(BIN)/ruff check .
