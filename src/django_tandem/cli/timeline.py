@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from django_tandem.cli.changes import changes
+
 STYLES = {
     "waiting": "yellow",
     "running": "cyan",
@@ -59,7 +61,7 @@ def print_gate(console: Console, gate: dict[str, Any]) -> None:
     """Print what whoever decides is shown, and who decided."""
     console.print()
     grid = Table.grid(padding=(0, 2))
-    for label, lines in _changes(gate["summary"]):
+    for label, lines in changes(gate["summary"], took):
         for number, line in enumerate(lines):
             grid.add_row(f"[dim]{label}[/]" if number == 0 else "", line)
     grid.add_row("[dim]gate[/]", _decision(gate))
@@ -105,35 +107,6 @@ def _steps(steps: Sequence[dict[str, Any]]) -> Table:
 
 def _step_name(stage: str, step: str) -> str:
     return stage if stage == step else f"{stage}: {step}"
-
-
-def _changes(summary: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    commits = [
-        f"{escape(one['commit'][:12])}  {escape(one['subject'])}  [dim]{escape(one['author'])}[/]"
-        for one in summary.get("commits", [])
-    ]
-    settings = [
-        f"{escape(role)}: {escape(', '.join(names))}" for role, names in summary.get("settings", {}).items() if names
-    ]
-    dependencies = [
-        f"{escape(name)} {escape(before or '(new)')} → {escape(after or '(removed)')}"
-        for name, (before, after) in summary.get("dependencies", {}).items()
-    ]
-    since = f"since {summary['since'][:12]}" if summary.get("since") else "the first release"
-    return [
-        ("commits", [since, *commits]),
-        ("migrations", [escape(name) for name in summary.get("migrations", [])] or ["none"]),
-        ("settings", settings or ["none change"]),
-        ("dependencies", dependencies or ["none change"]),
-        ("trial", [_check(check) for check in summary.get("trial", [])] or ["none"]),
-    ]
-
-
-def _check(check: dict[str, Any]) -> str:
-    mark = "[green]passed[/]" if check.get("passed") else "[red]failed[/]"
-    seconds = f" in {took(check['seconds'])}" if "seconds" in check else ""
-    text = f": {escape(check['text'])}" if check.get("text") else ""
-    return f"{escape(check['name'])} {mark}{seconds}{text}"
 
 
 def _decision(gate: dict[str, Any]) -> str:

@@ -86,7 +86,7 @@ def current_digest() -> str:
 
 def differences(left: Effective, right: Effective, file: File) -> list[Difference]:
     """All settings and environment values in which two roles differ, by key."""
-    one, other = _flat(left.settings), _flat(right.settings)
+    one, other = flat(left.settings), flat(right.settings)
     found = [
         Difference(key, a, b, overlay_rules.may_change(key, file) or _only_the_limit_differs(key, a, b))
         for key in sorted(one.keys() | other.keys())
@@ -134,7 +134,8 @@ def _masked(value: Any, key: str = "") -> Any:
     return secrets.mask(cleaned) if isinstance(cleaned, str) else cleaned
 
 
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted key; a list is one value."""
     return {key: value for key, value, _ in _leaves("", settings, settings)}
 
 

@@ -13,7 +13,7 @@ from django_tandem.pipeline.driving import Driving
 from django_tandem.pipeline.facts import plain
 from django_tandem.pipeline.releases import Release
 from django_tandem.pipeline.stages import APPROVAL, BUILD, SOURCE, TRIAL
-from django_tandem.pipeline.summary import Commit, Summary
+from django_tandem.pipeline.summary import Commit, Summary, changed_dependencies, changed_roles, changed_settings
 from django_tandem.queue import calls, fence
 from django_tandem.release import build, source, trial
 from django_tandem.release.compatibility import Queued
@@ -109,12 +109,9 @@ def summary(driving: Driving, digest: str) -> Summary:
         "since": live.commit if live else None,
         "commits": _commits(driving, live.commit if live else None, new.commit),
         "migrations": sorted(set(new.manifest["migrations"]) - set(before["migrations"])),
-        "settings": {
-            role: ["effective settings"]
-            for role, value in new.manifest["settings"].items()
-            if before["settings"].get(role) not in (None, value)
-        },
-        "dependencies": _changed(before["dependencies"], new.manifest["dependencies"]),
+        "settings": changed_settings(before, new.manifest),
+        "roles": changed_roles(before, new.manifest) if live else {},
+        "dependencies": changed_dependencies(before, new.manifest),
         "trial": [
             {
                 "name": check["name"],
@@ -130,14 +127,6 @@ def summary(driving: Driving, digest: str) -> Summary:
 def _commits(driving: Driving, since: str | None, commit: str) -> list[Commit]:
     found = source.log(driving.tandem.root, since, commit, most=MOST_COMMITS)
     return [{"commit": one.commit, "author": one.author, "subject": one.subject} for one in found]
-
-
-def _changed(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str | None, str | None]]:
-    return {
-        name: (before.get(name), after.get(name))
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    }
 
 
 def _digest(driving: Driving) -> str:

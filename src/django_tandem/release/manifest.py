@@ -13,6 +13,9 @@ from django_tandem.errors import Tampered
 
 RELEASE_DIGITS = 12
 
+# Keys that manifests have not, which were made before there were these.
+_LATER = frozenset({"named"})
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PYTHON = re.compile(r"\d+\.\d+")
@@ -24,6 +27,7 @@ class Manifest:
 
     `settings`: the digest of each role's effective settings. `migrations`: "app.name", of all apps. `tasks`: the
     signature of each task by its path, as release.inside.signatures gives it. `dependencies`: version by distribution.
+    `named`: each role's settings by name (see release.named); None in manifests from before there was this key.
     """
 
     app: str
@@ -35,6 +39,7 @@ class Manifest:
     migrations: tuple[str, ...]
     tasks: Mapping[str, Mapping[str, Any]]
     dependencies: Mapping[str, str]
+    named: Mapping[str, Mapping[str, Any]] | None = None
 
     @property
     def digest(self) -> str:
@@ -48,7 +53,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """As a text that people can read; from_json reads it."""
-        return json.dumps(asdict(self), sort_keys=True, indent=1) + "\n"
+        return json.dumps(self._said(), sort_keys=True, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -60,7 +65,7 @@ class Manifest:
         if not isinstance(said, dict):
             raise Tampered(f"manifest: {type(said).__name__}, expected an object")
         known = {field.name for field in fields(cls)}
-        for key in sorted(known ^ said.keys()):
+        for key in sorted((known ^ said.keys()) - (_LATER - said.keys())):
             raise Tampered(f"manifest: {key}: {'missing' if key in known else 'unknown key'}")
         for key, value in said.items():
             if expected := _expected(key, value):
@@ -68,7 +73,11 @@ class Manifest:
         return cls(**{**said, "migrations": tuple(said["migrations"])})
 
     def _canonical(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self._said(), sort_keys=True, separators=(",", ":"))
+
+    def _said(self) -> dict[str, Any]:
+        """All keys that it has. One that came later is not in the digest of a manifest that has it not."""
+        return {key: value for key, value in asdict(self).items() if key not in _LATER or value is not None}
 
 
 def _expected(key: str, value: Any) -> str | None:
@@ -87,6 +96,7 @@ def _expected(key: str, value: Any) -> str | None:
     if key == "migrations":
         right = isinstance(value, list) and all(isinstance(one, str) and "." in one for one in value)
         return None if right else 'a list of "app.name"'
-    kind: type = dict if key == "tasks" else str
+    kind: type = str if key in ("settings", "dependencies") else dict
     right = isinstance(value, dict) and all(isinstance(one, kind) for one in value.values())
-    return None if right else "an object of " + ("signatures" if key == "tasks" else "strings")
+    what = {"tasks": "signatures", "named": "settings by role"}
+    return None if right else f"an object of {what.get(key, 'strings')}"

@@ -2,11 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import psutil
 import pytest
@@ -270,16 +270,26 @@ def test_a_gate_is_asked_and_a_run_goes_on_when_it_is_given(office):
     assert office.releases() == [office.live()] * 2
 
 
-def test_a_rejected_run_changes_nothing(office):
-    office.edit('approval = "none"', 'approval = "required"')
-    office.repository.commit("a gate")
-    driver = office.start("ship")
-    driver.says(r"waits for approval", LONG_S)
-    assert office.tandem("reject", "1", "--reason", "not today").returncode == 0
+def test_a_gate_says_which_settings_change_and_a_rejected_run_changes_nothing(shop):
+    before = shop.live()
+    shop.edit('approval = "none"', 'approval = "required"')
+    shop.edit('CONN_MAX_AGE" = 600', 'CONN_MAX_AGE" = 60')
+    shop.edit("the office's own", "another one", "office/settings.py")
+    shop.append('\nEMAIL_HOST = "mail.example"\n', "office/settings.py")
+    shop.repository.commit("a gate")
+    driver = shop.start("ship")
+    run = driver.says(r"tandem reject (\d+)", LONG_S)[1]
+    for line in (
+        'all roles +EMAIL_HOST: "localhost" → "mail.example"',
+        "async +DATABASES.default.CONN_MAX_AGE: 600 → 60",
+        r"all roles +SECRET_KEY changed \(hidden\)",
+    ):
+        assert re.search(line, driver.output), driver.output
+    assert shop.tandem("reject", run, "--reason", "not today").returncode == 0
     assert driver.wait(LONG_S) == 1
     assert "not today" in driver.output
-    assert office.live() is None
-    assert not talk.is_there(Path(office.folder, ".tandem")) or office.servers() == []
+    assert shop.live() == before
+    assert {one["release"] for one in shop.servers()} == {before}
 
 
 def test_a_role_that_a_release_no_longer_has_is_stopped_with_the_old_one(office):

@@ -48,6 +48,9 @@ def test_the_artifact_is_of_the_commit_and_its_manifest_says_what_is_in_it(loans
     assert manifest.python == f"{sys.version_info.major}.{sys.version_info.minor}"
     assert set(manifest.settings) == {"backoffice", "async"}
     assert len(set(manifest.settings.values())) == 2
+    assert manifest.named["async"]["shown"]["DATABASES.default.CONN_MAX_AGE"] == 600
+    assert manifest.named["async"]["hidden"]["SECRET_KEY"] == manifest.named["backoffice"]["hidden"]["SECRET_KEY"]
+    assert "the office's own" not in manifest.to_json()
     assert "office.0001_initial" in manifest.migrations
     assert "tandem_queue.0001_initial" in manifest.migrations
     assert manifest.dependencies["django-tandem"] == "0.1.0"
@@ -126,6 +129,7 @@ def test_another_setting_of_the_environment_is_another_artifact_of_the_same_rele
     second = repository.build(variables={"OFFICE_DEBUG": "1"})
     assert second.manifest.release == first.manifest.release
     assert second.manifest.settings != first.manifest.settings
+    assert [one.manifest.named["async"]["shown"]["DEBUG"] for one in (first, second)] == [False, True]
     assert second.manifest.tree == first.manifest.tree
     assert second.path != first.path
 

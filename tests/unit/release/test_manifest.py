@@ -18,6 +18,7 @@ MANIFEST = Manifest(
     migrations=("office.0001_initial",),
     tasks={"office.tasks.write": {"parameters": [], "takes_context": False}},
     dependencies={"django": "5.2"},
+    named={"async": {"shown": {"DEBUG": False}, "hidden": {"SECRET_KEY": "0a"}}},
 )
 
 
@@ -46,6 +47,8 @@ def test_the_order_of_keys_does_not_matter():
         ("migrations", ()),
         ("tasks", {}),
         ("dependencies", {"django": "5.1"}),
+        ("named", {"async": {"shown": {"DEBUG": True}, "hidden": {"SECRET_KEY": "0a"}}}),
+        ("named", None),
     ],
 )
 def test_every_key_counts(key, value):
@@ -60,6 +63,7 @@ def test_every_key_counts(key, value):
         ("python", "3", '"3", expected a version such as "3.11"'),
         ("app", "", '"", expected a name'),
         ("migrations", ["0001"], '["0001"], expected a list of "app.name"'),
+        ("named", {"async": 1}, '{"async": 1}, expected an object of settings by role'),
         ("settings", {"async": 1}, '{"async": 1}, expected an object of strings'),
         ("tasks", [], "[], expected an object of signatures"),
     ],
@@ -82,3 +86,11 @@ def test_a_missing_and_an_unknown_key_are_told():
         Manifest.from_json("{")
     with pytest.raises(Tampered, match=r"^manifest: list, expected an object$"):
         Manifest.from_json("[]")
+
+
+def test_one_from_before_settings_had_names_has_the_digest_that_it_had():
+    text = dataclasses.replace(MANIFEST, named=None).to_json()
+    assert "named" not in text
+    again = Manifest.from_json(text)
+    assert again.named is None
+    assert again.digest == "711b3f9a7f22afbef4252fd1cc0a3f7d9c6b2f77d0d22f8c0b1a016d681a6c24"

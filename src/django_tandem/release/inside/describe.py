@@ -16,6 +16,7 @@ from django_tandem.config.read import read
 from django_tandem.config.schema import Tandem
 from django_tandem.errors import CannotBuild
 from django_tandem.release.inside import signatures
+from django_tandem.release.named import named
 
 # What Django's own storage writes: its order is that of the folder's files, which differs between disks.
 STATIC_MANIFEST = "staticfiles.json"
@@ -23,12 +24,15 @@ STATIC_MANIFEST = "staticfiles.json"
 
 def answer(_: Mapping[str, Any]) -> dict[str, Any]:
     """All that is asked of the code itself. Raises CannotBuild, ConfigurationError."""
+    from django.conf import settings
+
     tandem = read()
-    roles = {one.role: one.digest for one in drift.effective_of(tandem, tandem.file.roles)}
+    roles = drift.effective_of(tandem, tandem.file.roles)
     boot(tandem, None)
     _refuse_missing_migrations(tandem)
     return {
-        "settings": roles,
+        "settings": {one.role: one.digest for one in roles},
+        "named": {one.role: named(one, settings.SECRET_KEY) for one in roles},
         "migrations": migrations(),
         "tasks": signatures.of_project(),
         "dependencies": dependencies(),
