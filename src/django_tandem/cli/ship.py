@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from django_tandem.cli.approve import person, place
-from django_tandem.cli.progress import Progress
+from django_tandem.cli.progress import progress
 from django_tandem.cli.project import config_option, json_option
 
 if TYPE_CHECKING:
@@ -59,16 +58,18 @@ def resume(run: int | None, as_json: bool, config_path: Path | None) -> None:
 
 def _run(config_path: Path | None, go: Callable[[Ground, Caller], Run], *, as_json: bool) -> None:
     from django_tandem.config.read import read
-    from django_tandem.pipeline.facts import plain
     from django_tandem.pipeline.ground import ground
     from django_tandem.pipeline.ship import Caller
     from django_tandem.pipeline.stages import RunState
 
     stands = ground(read(config_path))
-    with Progress(as_json=as_json) as progress:
-        run = go(stands, Caller(by=person(), via=place(), begun=progress.begun, tell=progress.tell))
-    if as_json:
-        click.echo(json.dumps(plain(asdict(run))))
-    else:
-        progress.say_end(run)
+    shown = progress(as_json=as_json)
+    try:
+        with shown:
+            run = go(stands, Caller(by=person(), via=place(), begun=shown.begun, tell=shown.tell))
+    except KeyboardInterrupt:
+        shown.say_interrupted()
+        sys.stdout.flush()
+        os._exit(1)  # a leg that drains would be waited for; its host goes on with it
+    shown.say_end(run)
     sys.exit(0 if run.state is RunState.LIVE else 1)

@@ -110,11 +110,14 @@ class _Walk:
         if step in _BEFORE:
             _BEFORE[step](self.driving)
         elif step in _FORK:
-            _FORK[step](self._fork)
+            known, fork = self._made is not None, self._fork
+            if not known:
+                self.driving.legs(step, fork.new.legs)
+            _FORK[step](fork)
 
     def _record(self, step: Step, error: Exception) -> None:
         """A failure is in the ledger, also where it came before the step began to be written."""
-        if not isinstance(error, TandemError):
+        if not isinstance(error, (TandemError, OSError)):
             logger.error("%s %s failed", *step, exc_info=error)
         rows = ledger.timeline(self.driving.connection, self.driving.run)
         last = [row.state for row in rows if (row.stage, row.step) == step and row.leg is None][-1:]
@@ -135,8 +138,9 @@ class _Walk:
         if state is RunState.FAILED and any((step.stage, step.step) == PREPARE for step in steps):
             try:
                 self._fork.abandon()
-            except TandemError as error:
-                logger.warning("what stands by was not ended: %s", error)
+            except (TandemError, OSError) as error:
+                if str(error) != reason:
+                    logger.warning("what stands by was not ended: %s", error)
         ledger.move(driving.connection, driving.held, driving.run, state, reason=reason)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from django_tandem.config.schema import Tandem
+from django_tandem.config.secrets import mask
 from django_tandem.pipeline import ledger
 from django_tandem.pipeline.ground import Ground
 from django_tandem.pipeline.lock import Held
@@ -54,19 +56,28 @@ class Driving:
     @contextmanager
     def writing(self, step: Step, leg: Leg | None = None) -> Iterator[dict[str, Any]]:
         """Write `step` into the ledger before and after the block, and tell of it. See ledger.writing."""
-        name, host = (leg.role, leg.host.name) if leg else (None, None)
+        role, host, name = (leg.role, leg.host.name, str(leg)) if leg else (None, None, None)
+        began = time.monotonic()
         self._say(step, "began", name)
         try:
-            with ledger.writing(self.connection, self.held, self.run, step, leg=name, host=host) as detail:
+            with ledger.writing(self.connection, self.held, self.run, step, leg=role, host=host) as detail:
                 yield detail
         except Exception as error:
-            self._say(step, "failed", name, {"text": str(error)})
+            self._say(step, "failed", name, {"text": mask(" ".join(str(error).split())), "seconds": _since(began)})
             raise
-        self._say(step, "ended", name, detail)
+        self._say(step, "ended", name, {**detail, "seconds": _since(began)})
 
     def told(self, step: Step, leg: str | None, detail: Mapping[str, Any]) -> None:
         """Tell of something within a step."""
         self._say(step, "told", leg, detail)
 
+    def legs(self, step: Step, legs: Iterable[Leg]) -> None:
+        """Tell which legs there are, to who draws them."""
+        self.told(step, None, {"legs": [str(leg) for leg in legs]})
+
     def _say(self, step: Step, what: str, leg: str | None, detail: Mapping[str, Any] | None = None) -> None:
         self.tell(Event(run=self.run, step=step, what=what, leg=leg, detail=detail or {}))
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)

@@ -55,7 +55,7 @@ class Fork:
     def switch(self) -> None:
         """One row moves: new servers may claim and answer, old ones may not claim any more."""
         with self.driving.writing(SWITCH) as told:
-            told["switch_ms"] = self._move_to(self.new)
+            told["switch_ms"] = self._move_to(SWITCH, self.new)
 
     def drain(self) -> None:
         """The old servers end what they run, and end."""
@@ -84,7 +84,7 @@ class Fork:
                 return
             told["to"] = self.old.name
             self._each(SWITCH_BACK, self.old, legs_of.stand_by)
-            told["switch_ms"] = self._move_to(self.old)
+            told["switch_ms"] = self._move_to(SWITCH_BACK, self.old)
 
     def drain_back(self) -> None:
         """The new servers end what they run, and end."""
@@ -101,7 +101,7 @@ class Fork:
         if fence.read(self.driving.connection).release != self.new.name:
             legs_of.each(self.new.legs, legs_of.stop)
 
-    def _move_to(self, placed: Placed) -> float:
+    def _move_to(self, step: Step, placed: Placed) -> float:
         """Move the fence, with what is written of it, in one transaction; milliseconds until the last leg knew."""
         connection, held = self.driving.connection, self.driving.held
         with connection.transaction():
@@ -109,8 +109,14 @@ class Fork:
             fence.activate(connection, placed.name)
             releases.became_live(connection, held, placed.manifest.digest)
         began = time.monotonic()
-        legs_of.each(placed.legs, legs_of.wait_until_active)
-        return round((time.monotonic() - began) * 1000, 1)
+
+        def wait(leg: Leg) -> float:
+            legs_of.wait_until_active(leg)
+            milliseconds = round((time.monotonic() - began) * 1000, 1)
+            self.driving.told(step, str(leg), {"active_ms": milliseconds})
+            return milliseconds
+
+        return max(legs_of.each(placed.legs, wait), default=0.0)
 
     def _lift(self) -> None:
         connection, held = self.driving.connection, self.driving.held
@@ -120,9 +126,8 @@ class Fork:
 
     def _each(self, step: Step, placed: Placed, do: Callable[[Leg], object]) -> None:
         def one(leg: Leg) -> None:
-            began = time.monotonic()
-            do(leg)
-            self.driving.told(step, str(leg), {"seconds": round(time.monotonic() - began, 2)})
+            with self.driving.writing(step, leg):
+                do(leg)
 
         legs_of.each(placed.legs, one)
 

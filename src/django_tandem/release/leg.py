@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -26,7 +26,8 @@ MOST_DEATHS = 3
 class Leg:
     """`address` is that of the role, `words` the command of its server, `environment` all that it gets, `folder` that
     of the release on the host, `drain_s` what it is given to end; `digest`: that of the settings it should have;
-    `embedded`: the folder of the database that the host is to keep running."""
+    `headers`: those with which its pages are asked for; `embedded`: the folder of the database that the host is to keep
+    running."""
 
     role: str
     host: Host
@@ -37,6 +38,7 @@ class Leg:
     folder: str
     drain_s: float
     digest: str
+    headers: Mapping[str, str] = field(default_factory=dict)
     embedded: str | None = None
 
     def __str__(self) -> str:
@@ -86,25 +88,32 @@ def each(legs: Sequence[Leg], do: Callable[[Leg], T]) -> list[T]:
     ended."""
     if not legs:
         return []
-    with ThreadPoolExecutor(len(legs)) as pool:
+    pool = ThreadPoolExecutor(len(legs))
+    try:
         doing = [pool.submit(do, leg) for leg in legs]
+        wait(doing)
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False)  # who interrupts does not wait for what a host has begun
+        raise
+    pool.shutdown()
     return [one.result() for one in doing]
 
 
 def _wait(leg: Leg, seconds: float, is_so: Callable[[dict[str, Any]], bool]) -> None:
     deadline = time.monotonic() + seconds
     while not is_so(seen := standing(leg)):
-        deaths = _deaths(leg)
+        deaths, said = _deaths(leg)
         if deaths >= MOST_DEATHS:
-            raise LegFailed(f"{leg}: the server of {leg.release} died {deaths} times at its start: see its log there")
+            raise LegFailed(f"{leg}: the server of {leg.release} died {deaths} times at its start: {said}")
         if time.monotonic() > deadline:
             why = seen.get("reason") or f"it is {seen.get('state')}"
             raise LegFailed(f"{leg}: the server of {leg.release} is not ready after {seconds:.0f} s: {why}")
         time.sleep(LOOK_EVERY_S)
 
 
-def _deaths(leg: Leg) -> int:
+def _deaths(leg: Leg) -> tuple[int, str]:
+    """How often its server died at its start, and what it said last."""
     for server in leg.host.do("servers", within_s=READY_S)["servers"]:
         if (server["role"], server["release"]) == (leg.role, leg.release):
-            return int(server["deaths"])
-    return 0
+            return int(server["deaths"]), f"{server.get('said') or 'it said nothing'} (see {server.get('log')})"
+    return 0, ""

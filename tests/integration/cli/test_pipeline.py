@@ -25,7 +25,10 @@ SUMMARY = {
     "since": OTHER,
     "commits": [{"commit": COMMIT, "author": "Grace", "subject": "Charge a fee [late]"}],
     "migrations": ["loans.0002_fee"],
-    "settings": {"async": ["DATABASES.default.CONN_MAX_AGE"], "backoffice": []},
+    "settings": {
+        "async": [{"name": "DATABASES.default.CONN_MAX_AGE", "how": "changed", "before": 0, "after": 600}],
+        "backoffice": [],
+    },
     "dependencies": {"django": ["5.2.1", "5.2.2"], "reportlab": [None, "4.4"], "old": ["1.0", None]},
     "trial": [
         {"name": "tests", "passed": True, "seconds": 75.0},
@@ -71,7 +74,7 @@ def test_a_run_is_shown_with_what_it_changes_its_gate_and_its_steps(tandem, aski
         "since deed00000000",
         "c0ffee000000  Charge a fee [late]  Grace",
         "loans.0002_fee",
-        "async: DATABASES.default.CONN_MAX_AGE",
+        "async  DATABASES.default.CONN_MAX_AGE: 0 → 600",
         "django 5.2.1 → 5.2.2",
         "reportlab (new) → 4.4",
         "old 1.0 → (removed)",

@@ -12,6 +12,8 @@ from django.db import connections
 from django_tandem.pipeline import ledger, lock
 from django_tandem.pipeline.stages import RunState
 from django_tandem.queue.connect import connect
+from tests import office as offices
+from tests.integration.pipeline.shop import Shop
 
 COMMIT = "c0ffee" + "0" * 34
 OTHER = "deed" + "0" * 36
@@ -110,6 +112,41 @@ def process(ledgers):
         one.wait()
         one.stdin.close()
         one.stdout.close()
+
+
+@pytest.fixture
+def office(tmp_path, office_template):
+    """In place of the small project's: the same in a repository."""
+    name = f"shop_{os.getpid()}_{tmp_path.name[-20:].replace('-', '_')}".lower()
+    one = Shop(tmp_path / "office", offices.make_database(name, office_template))
+    yield one
+    one.close()
+    offices.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory, office_template):
+    """One whose first release is live: it is made once for all tests that leave what they found."""
+    name = f"shop_{os.getpid()}"
+    one = Shop(tmp_path_factory.mktemp("shop") / "office", offices.make_database(name, office_template), small=True)
+    assert one.ship()["state"] == "live"
+    yield one
+    one.close()
+    offices.drop_database(name)
+
+
+@pytest.fixture
+def shop(shipped):
+    """It, with what is live; what a test of it committed is not what the next one builds on."""
+    yield shipped
+    shipped.repository.git("reset", "--hard", "--quiet", shipped.first)
+
+
+@pytest.fixture
+def second(shop):
+    """A release that was live before the one that is live now, in a shop whose two releases take turns."""
+    one, other = shop.first[:12], shop.turn()
+    return one if shop.live() == other else other
 
 
 def told(process):

@@ -1,0 +1,146 @@
+"""The small project in a repository, and what is shipped from it: real commits, real servers, real loads."""
+
+import json
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+
+import psutil
+
+from django_tandem.release.hosts import on_host, talk
+from tests.disk import CannotMount, Disk
+from tests.integration.release.conftest import Repository
+from tests.office import SERVER, Office
+from tests.waiting import until
+
+LONG_S = 120
+DISK_MB = 32
+
+
+class Shop(Office):
+    """The small project in a repository, with a database of its own, and what is shipped from it."""
+
+    def __init__(self, folder, url, *, small=False):
+        super().__init__(folder, url)
+        self.disk = None
+        if small:
+            (folder / ".tandem").mkdir()
+            with suppress(CannotMount):
+                self.disk = Disk(folder / ".tandem", DISK_MB)
+        self.other = None
+        self.repository = Repository.__new__(Repository)
+        self.repository.folder = folder
+        self.repository.write(".gitignore", ".tandem/\n__pycache__/\nlines\ngate\n")
+        self.append('\nEMAIL_HOST = os.environ.get("OFFICE_MAIL", "localhost")\n', "office/settings.py")
+        self.append('\n[pipeline]\nenvironment = "shared"\ntests = []\napproval = "none"\nwatch_seconds = 0.2\n')
+        self.repository.git("init", "--quiet", "--initial-branch=main", at=None)
+        self.first = self.repository.commit("first")
+
+    def variables(self):
+        """Its releases are named by their commits."""
+        ours = {name: value for name, value in super().variables().items() if name != "TANDEM_RELEASE"}
+        return {**ours, "TANDEM_TRIAL_DATABASE_URL": SERVER}
+
+    def tandem(self, *words, **environment):
+        return subprocess.run(
+            [sys.executable, "-m", "django_tandem", *words],
+            cwd=self.folder, env={**self.variables(), **environment}, capture_output=True, text=True,
+            timeout=LONG_S, check=False,
+        )  # fmt: skip
+
+    def ship(self, *words):
+        """Ship to the end; the run."""
+        done = self.tandem("ship", *words, "--json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def change(self, text="\n# changed\n", path="office/urls.py"):
+        """Commit a change; the release's name."""
+        self.repository.append(path, text)
+        return self.repository.commit("change")[:12]
+
+    def turn(self):
+        """The release that takes turns with the first one, shipped once."""
+        if self.other is None:
+            self.other = self.change()
+            assert self.ship()["state"] == "live"
+        return self.other
+
+    def rollback(self, release):
+        """Go back to a release, to the end; the run."""
+        done = self.tandem("rollback", release, "--json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def processes(self, release):
+        """Those that serve a release of this shop."""
+        found = on_host.do(self.folder / ".tandem", "survivors", {})["survivors"]
+        return [psutil.Process(one["pid"]) for one in found if one["release"] == release]
+
+    def began(self, step, driver):
+        """Wait until the open run has begun `step`, or its driver has ended."""
+        query = (
+            "SELECT 1 FROM tandem_step JOIN tandem_run ON tandem_run.id = run "
+            "WHERE ended_at IS NULL AND step = %s AND what = 'began'"
+        )
+        until(lambda: self.query(query, step.name) or driver.process.poll() is not None, LONG_S)
+
+    def live(self):
+        ((release,),) = self.query("SELECT release FROM tandem_fence")
+        return release
+
+    def releases(self):
+        """What the processes behind both addresses say that they are."""
+        told = []
+        for port in (self.port, self.health_port):
+            status, body = self.get("/-/release", port)
+            assert status == 200
+            told.append(json.loads(body)["release"])
+        return told
+
+    def servers(self):
+        return talk.tell(self.folder / ".tandem", "servers", within_s=10)["servers"]
+
+    def close(self):
+        super().close()
+        root = self.folder / ".tandem"
+        if talk.is_there(root):
+            pid = talk.tell(root, "servers", within_s=10)["pid"]
+            talk.tell(root, "end", within_s=10)
+            until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, 60)
+        if self.disk is not None:
+            self.disk.close()
+
+
+class Clients:
+    """They ask for the first page all the time."""
+
+    def __init__(self, office, count=6):
+        self.statuses, self._stop = [], threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(office,)) for _ in range(count)]
+
+    def _ask(self, office):
+        while not self._stop.wait(0.01):
+            try:
+                self.statuses.append(office.get("/")[0])
+            except OSError as error:
+                self.statuses.append(repr(error))
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def steps(office, run):
+    return [
+        (row["stage"], row["step"], row["state"])
+        for row in office.json("pipeline", "show", str(run))["steps"]
+        if row["leg"] is None
+    ]
