@@ -5,18 +5,15 @@ The disk is a small tmpfs, which root may mount; a PostgreSQL of the test's own 
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from django_tandem.processes.postgres import start_embedded
+from tests.disk import CannotMount, Disk
 from tests.integration.serve.servers import Server
 from tests.integration.serve.work import Work
 from tests.office import Office
@@ -74,34 +71,16 @@ class Command(BaseCommand):
 """
 
 
-class Disk:
-    def __init__(self, path):
-        self.path = path
-        self.ballast = path / "ballast"
-
-    def fill(self):
-        with suppress(OSError), self.ballast.open("wb", buffering=0) as file:
-            while file.write(b"x" * 4096):
-                pass
-
-    def free(self):
-        self.ballast.unlink()
-
-
 @pytest.fixture
 def disk():
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a disk of a few megabytes can only be mounted by root, on Linux")
     with tempfile.TemporaryDirectory(prefix="tandem-disk-") as folder:
         Path(folder).chmod(0o755)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m,mode=755", "tmpfs", folder]
-        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-        if mounted.returncode:
-            pytest.skip(f"this machine lets not even root mount: {mounted.stderr.strip()}")
         try:
-            yield Disk(Path(folder))
-        finally:
-            subprocess.run(["umount", "--lazy", folder], check=True)
+            mounted = Disk(Path(folder), SIZE_MB)
+        except CannotMount as error:
+            pytest.skip(str(error))
+        yield mounted
+        mounted.close()
 
 
 @pytest.fixture

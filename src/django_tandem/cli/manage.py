@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import click
 
 from django_tandem.cli.project import with_project
@@ -20,4 +22,13 @@ def manage(words: tuple[str, ...]) -> None:
     """
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(["tandem manage", *words])
+    with _alone() if words[:1] == ("migrate",) else nullcontext():
+        execute_from_command_line(["tandem manage", *words])
+
+
+def _alone() -> AbstractContextManager[None]:
+    """Of several who migrate only one does at a time: one whose driver was killed may not have ended."""
+    from django_tandem.queue.options import queue_database
+    from django_tandem.serve.up import database
+
+    return database.alone(queue_database())

@@ -41,8 +41,9 @@ def boot(tandem: Tandem, role: str | None) -> None:
 
 
 @contextmanager
-def project_settings(tandem: Tandem) -> Iterator[None]:
-    """Code that imports the project: its folder is on the path, and what it raises becomes SettingsNotImportable."""
+def project_settings(tandem: Tandem, what: str | None = None) -> Iterator[None]:
+    """Code that imports the project: its folder is on the path, and what it raises becomes SettingsNotImportable.
+    `what`: which part of it, where that is not its settings."""
     if str(tandem.root) not in sys.path:
         sys.path.insert(0, str(tandem.root))
     try:
@@ -50,12 +51,12 @@ def project_settings(tandem: Tandem) -> Iterator[None]:
     except TandemError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a project raises while it is imported is its operator's to mend
-        raise SettingsNotImportable([_one_line(tandem, error)]) from None
+        raise SettingsNotImportable([_one_line(tandem, what or tandem.file.app.settings, error)]) from None
 
 
-def _one_line(tandem: Tandem, error: Exception) -> str:
+def _one_line(tandem: Tandem, what: str, error: Exception) -> str:
     cause = f"{type(error).__name__}: {secrets.mask(' '.join(str(error).split()))}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(str(tandem.root))]
     where = f" ({own[-1].filename.removeprefix(f'{tandem.root}/')}, line {own[-1].lineno})" if own else ""
-    return f"{tandem.file.app.settings} does not import: {cause}{where}"
+    return f"{what} does not import: {cause}{where}"

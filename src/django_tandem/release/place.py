@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django_tandem.config import boot
 from django_tandem.config.schema import BackOffice, Tandem
-from django_tandem.errors import CannotBuild, ConfigurationError
+from django_tandem.errors import CannotBuild, ConfigurationError, HostFailed
 from django_tandem.processes.command import last_lines, run
 from django_tandem.release import commands, environment, store
+from django_tandem.release.asked import headers_of
 from django_tandem.release.build import configuration_of
 from django_tandem.release.environment import Environment
 from django_tandem.release.hosts.host import Host
 from django_tandem.release.hosts.places import Places
 from django_tandem.release.leg import Leg
 from django_tandem.release.manifest import Manifest
+
+# What `manage.py migrate` says before each, and the last line of a traceback.
+_APPLYING = re.compile(r" *Applying (\S+?)\.\.\.(?! OK)")
+_ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b")
 
 DIGEST_S = 120.0
 MIGRATE_S = 7200.0
@@ -68,7 +76,11 @@ def place(
     manifest = store.load(artifact)
     for host in hosts:
         host.put(artifact)
-    files = store.unpack(artifact, places.releases)
+    try:
+        files = store.unpack(artifact, places.releases)
+    except OSError as error:
+        names = ", ".join(host.name for host in hosts)
+        raise HostFailed(f"host {names}: {manifest.release} cannot be put there: {error}") from None
     theirs = configuration_of(files / tandem.path.name, manifest.commit, variables)
     if theirs.file.pipeline.environment == "shared":
         made = environment.shared()  # whatever is installed there by now: that is what it means
@@ -84,7 +96,16 @@ def migrate(placed: Placed, log: Path) -> None:
     ours = _process_variables(placed.tandem, None, placed.environment, placed.variables)
     done = run(words, cwd=placed.tandem.root, timeout_s=MIGRATE_S, env=ours, log=log)
     if not done.ok:
-        raise CannotBuild(f"migrate of {placed.name} {done.ended()}: {' '.join(last_lines(log, 1))} (see {log})")
+        raise CannotBuild(f"migrate of {placed.name} {done.ended()}: {_why(log)} (see {log})")
+
+
+def _why(log: Path) -> str:
+    """The migration that was being applied, and the error that ended it: behind that the database may say more."""
+    lines = last_lines(log, 500)
+    applying = [found[1] for line in lines if (found := _APPLYING.match(line))][-1:]
+    errors = [line for line in lines if _ERROR.match(line)][-1:] or list(lines[-1:])
+    checked = [after for line, after in itertools.pairwise(lines) if line == "ERRORS:"][-1:]
+    return ": ".join([*applying, *(checked or errors)])
 
 
 def _leg(
@@ -92,6 +113,7 @@ def _leg(
 ) -> Leg:
     role = theirs.file.roles[name]
     ours = _process_variables(theirs, name, made, variables)
+    said = _settings(theirs, name, made, ours)
     return Leg(
         role=name,
         host=host,
@@ -101,22 +123,23 @@ def _leg(
         environment=ours,
         folder=str(theirs.root),
         drain_s=role.drain,
-        digest=_digest(theirs, name, made, ours),
+        digest=said["digest"],
+        headers=headers_of(said["settings"]),
         embedded=embedded,
     )
 
 
-def _digest(theirs: Tandem, role: str, made: Environment, variables: Mapping[str, str]) -> str:
-    """That of the settings that a server of the role should have: found out in a process like it."""
+def _settings(theirs: Tandem, role: str, made: Environment, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Those that a server of the role should have, secrets masked, and their digest: found out in a process like it."""
     words = commands.settings_digest(made.executable)
     done = run(words, cwd=theirs.root, timeout_s=DIGEST_S, env=variables)
     if not done.ok:
         last = "".join(f": {line}" for line in done.stderr.strip().splitlines()[-1:])
         raise CannotBuild(f"roles.{role}: the settings of {theirs.release} do not load{last}")
-    said = json.loads(done.stdout.splitlines()[-1])
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     if "problems" in said:
         raise ConfigurationError(said["problems"])
-    return str(said["digest"])
+    return said
 
 
 def _process_variables(

@@ -121,7 +121,7 @@ def _refuse_other(artifact: Path, manifest: Manifest, target: Path) -> None:
     if changed:
         raise Tampered(
             f"{target} is there with other files than its artifact has ({', '.join(changed[:3])}): somebody changed "
-            "it; stop what runs there, remove it, and unpack it again"
+            f"it; put them back: tar -xf {artifact / TREE} -C {target}"
         )
     if there != manifest:
         _say(target, manifest)

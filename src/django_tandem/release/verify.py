@@ -19,6 +19,9 @@ ASK_EVERY_S = 0.1
 ASK_S = 10.0
 HOST_S = 30.0
 
+# What Django says to who names a host that is not allowed: to everybody, where ALLOWED_HOSTS is wrong.
+BAD_REQUEST = 400
+
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
@@ -37,7 +40,9 @@ def identity(legs: Sequence[Leg]) -> dict[str, Any]:
 
 def _identity(leg: Leg) -> dict[str, Any]:
     seen = legs_of.standing(leg)
-    who = seen.get("who", {})
+    who = seen.get("who")
+    if who is None:
+        raise LegFailed(f"{leg}: the server of {leg.release} is gone: {seen['reason']}")
     expected = {"role": leg.role, "release": leg.release, "config_digest": leg.digest, "state": "active"}
     for key, right in expected.items():
         if who.get(key) != right:
@@ -71,12 +76,13 @@ def _page(leg: Leg, path: str, watch: Watch) -> Mapping[str, float]:
     deadline = time.monotonic() + watch.seconds
     while not taken or time.monotonic() < deadline:
         began = time.monotonic()
-        answer = ask.get(leg.address, path, timeout_s=ASK_S)
+        answer = ask.get(leg.address, path, timeout_s=ASK_S, headers=leg.headers)
         taken.append(time.monotonic() - began)
         if answer is None:
             raise LegFailed(f"{leg}: {path} was not answered within {ASK_S:.0f} s")
-        if answer.status >= 500:
-            raise LegFailed(f"{leg}: {path} was answered with status {answer.status}")
+        if answer.status >= 500 or answer.status == BAD_REQUEST:
+            host = f" to Host {leg.headers.get('Host')}: see ALLOWED_HOSTS" if answer.status == BAD_REQUEST else ""
+            raise LegFailed(f"{leg}: {path} was answered with status {answer.status}{host}")
         time.sleep(ASK_EVERY_S)
     p95 = statistics.quantiles(taken, n=20)[-1] if len(taken) > 1 else taken[0]
     if p95 > watch.p95_s:

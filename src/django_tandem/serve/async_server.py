@@ -18,7 +18,7 @@ from django_tandem.queue import at_rest, worker
 from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.worker import WorkerOptions
 from django_tandem.serve import handed as taking
-from django_tandem.serve import keeper, lifeline, logs
+from django_tandem.serve import keeper, lifeline, logs, proof
 from django_tandem.serve.health import Health
 from django_tandem.serve.identity import Identity, register
 from django_tandem.serve.keeper import KeeperOptions
@@ -33,7 +33,7 @@ KEEPER, WORKER = "keeper", "worker-"
 def serve(tandem: Tandem, role: str) -> int:
     """Run the Async Server `role` until TERM or INT; returns the exit code.
 
-    Raises ConfigurationError, PortTaken, DatabaseUnreachable, NotMigrated before anything runs.
+    Raises ConfigurationError, SettingsNotImportable, PortTaken, DatabaseUnreachable, NotMigrated before anything runs.
     """
     options = tandem.file.roles[role]
     assert isinstance(options, AsyncServer)  # noqa: S101 - the command chose by kind
@@ -41,6 +41,8 @@ def serve(tandem: Tandem, role: str) -> int:
     logs.prepare()
     at_rest.encryption()  # a key that is none is told before anything runs
     handed = taking.take()
+    if handed:
+        proof.tasks_import(tandem)  # nothing that goes live on all roles is left to be found out by a job
     listening = handed.listening if handed else sockets.listen(options.health, f"roles.{role}.health")
     identity = register(tandem, role)
     connections.close_all()  # none may be shared with the children

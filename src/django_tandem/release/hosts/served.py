@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django_tandem.processes.command import last_lines
+
 logger = logging.getLogger("django_tandem.agent")
 
 # One that lived for less died at its start: each further try comes after a longer pause.
@@ -76,6 +78,8 @@ class Served:
             "ask_at": str(self.ask_at),
             "deaths": self._deaths,
             "address": self.wanted.address,
+            "log": str(self._log),
+            "said": " ".join(last_lines(self._log, 1)) if self._deaths else None,
         }
 
     async def start(self) -> None:
