@@ -143,6 +143,10 @@ class WorkerDied(TandemError):
     """The process or the host that ran the job died in the middle of it: look at that server's log."""
 
 
+class NoticeFailed(TandemError):
+    """Somebody was not told of an event; the message says of which notice, and why: it is tried again for hours."""
+
+
 class RunNotFound(TandemError):
     """No run of the pipeline has this number: look at `tandem pipeline list`."""
 

@@ -118,6 +118,36 @@ class Pipeline(Frozen):
     retain: Annotated[StrictInt, Field(ge=1, le=100)] = 5
 
 
+Event = Literal[
+    "waiting for approval",
+    "approved",
+    "live",
+    "rolled back",
+    "failed",
+    "rejected",
+    "expired",
+    "superseded",
+    "cancelled",
+    "orphan",
+]
+
+
+class Notice(Frozen):
+    """Who is told of what: a `webhook`, a URL, or a `command`, its words. `timeout`: seconds that an attempt may
+    take."""
+
+    events: tuple[Event, ...] = (
+        "waiting for approval",
+        "live",
+        "rolled back",
+        "failed",
+        "orphan",
+    )
+    webhook: str | FromEnvironment | None = None
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    timeout: Annotated[float, Field(strict=True, gt=0, le=300)] = 10.0
+
+
 class File(Frozen):
     """tandem.toml."""
 
@@ -127,6 +157,7 @@ class File(Frozen):
     queues: Mapping[Name, Queue] = Field(default_factory=lambda: {"default": Queue()})
     roles: Mapping[Name, Role]
     pipeline: Pipeline = Pipeline()
+    notices: Mapping[Name, Notice] = Field(default_factory=dict)
 
 
 class Tandem(Frozen):
@@ -139,6 +170,7 @@ class Tandem(Frozen):
     trial_database_url: SecretStr | None = None
     health_token: SecretStr | None = None
     queue_keys: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
+    webhooks: Mapping[str, SecretStr] = Field(default_factory=dict)
 
     @property
     def root(self) -> Path:

@@ -19,6 +19,8 @@ NEED_A_PROJECT = [
     ("pipeline", "list"),
     ("pipeline", "show", "1"),
     ("pipeline", "log", "1"),
+    ("pipeline", "cancel", "1"),
+    ("pipeline", "notify", "chat"),
     ("pipeline", "resume"),
     ("queues", "drain", "default"),
     ("queues", "list"),
@@ -148,6 +150,7 @@ CODES = {
     errors.PipelineBusy("busy"): 3,
     errors.RunMoved("moved"): 3,
     errors.GateClosed("closed"): 3,
+    errors.NoticeFailed("untold"): 1,
     errors.AnotherDrives("locked"): 3,
     errors.DriverReplaced("lost"): 3,
 }

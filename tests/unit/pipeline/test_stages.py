@@ -1,10 +1,11 @@
 """What may follow what, and how a run goes on from its ledger."""
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 
-from django_tandem.pipeline import stages
+from django_tandem.config.schema import Event
+from django_tandem.pipeline import notices, stages
 from django_tandem.pipeline.stages import Next, RunState, Step, legs_done, may_cancel, may_follow, next_step, plan
 
 
@@ -128,3 +129,9 @@ def test_what_has_ended_is_not_cancelled(state):
 
 def test_a_step_is_known_by_both_its_names():
     assert Step("fork", "switch") != stages.SWITCH_BACK
+
+
+def test_one_may_be_told_of_every_state_that_people_do_something_about():
+    assert {state.value for state in notices.OF_RUNS} | {notices.ORPHAN} == set(get_args(Event))
+    unheard = {RunState.WAITING, RunState.RUNNING, RunState.FORKING}
+    assert set(notices.OF_RUNS) == set(RunState) - unheard
