@@ -80,7 +80,16 @@ class _Walk:
         self._made: Fork | None = None
 
     def to_the_end(self) -> None:
-        """Or to the gate, where nobody has decided yet."""
+        """Or to the gate, where nobody has decided yet; or until somebody cancels the run."""
+        try:
+            self._walk()
+        except RunMoved:
+            if not has_ended(self.driving.read().state):
+                raise
+        if self.driving.read().state is RunState.CANCELLED:
+            self._abandon()
+
+    def _walk(self) -> None:
         driving = self.driving
         while not has_ended((found := driving.read()).state):
             steps = plan(found.kind, gate=driving.tandem.file.pipeline.approval == "required")
@@ -132,12 +141,18 @@ class _Walk:
         driving = self.driving
         steps = ledger.timeline(driving.connection, driving.run)
         reason = next((step.detail.get("text") for step in reversed(steps) if step.state == "failed"), None)
-        if state is RunState.FAILED and any((step.stage, step.step) == PREPARE for step in steps):
+        if state is RunState.FAILED:
+            self._abandon()
+        ledger.move(driving.connection, driving.held, driving.run, state, reason=reason)
+
+    def _abandon(self) -> None:
+        """What stands by for a release that will not be live is ended."""
+        steps = ledger.timeline(self.driving.connection, self.driving.run)
+        if any((step.stage, step.step) == PREPARE for step in steps):
             try:
                 self._fork.abandon()
             except TandemError as error:
                 logger.warning("what stands by was not ended: %s", error)
-        ledger.move(driving.connection, driving.held, driving.run, state, reason=reason)
 
 
 _BEFORE: Mapping[Step, Callable[[Driving], None]] = {

@@ -320,3 +320,20 @@ def test_a_database_that_fails_under_a_driver_is_told_and_the_run_is_resumed(sho
     done = shop.tandem("pipeline", "resume", "--json")
     assert done.returncode == 0, done.stderr
     assert shop.live() == target
+
+
+def test_what_a_cancelled_run_had_standing_by_is_ended(shop):
+    before, gate = shop.live(), shop.folder / "gate"
+    shop.change(
+        f"\nimport pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists():\n    time.sleep(0.01)\n",
+        "office/wsgi.py",
+    )
+    driver = shop.start("ship")
+    shop.began(PREPARE, driver)
+    run = shop.json("pipeline", "list", "--open")[0]["id"]
+    assert shop.tandem("pipeline", "cancel", str(run), "--reason", "wrong branch").returncode == 0
+    gate.touch()
+    assert driver.wait(LONG_S) == 1
+    assert f"run {run} is cancelled: cancelled by" in driver.output
+    assert shop.releases() == [before] * 2
+    assert {one["release"] for one in shop.servers()} == {before}
