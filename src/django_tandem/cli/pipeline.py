@@ -15,10 +15,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from django_tandem.cli.approve import person
+from django_tandem.cli.hook import hook
 from django_tandem.cli.notify import notify
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.cli.ship import resume
 from django_tandem.cli.timeline import STYLES, clock, print_log, print_run, took
+from django_tandem.cli.watch import watch
 
 if TYPE_CHECKING:
     from django_tandem.queue.connect import Connection
@@ -120,5 +122,7 @@ def _connection() -> Iterator[Connection]:
         yield connection
 
 
+pipeline.add_command(hook)
 pipeline.add_command(notify)
+pipeline.add_command(watch)
 pipeline.add_command(resume)

@@ -41,6 +41,7 @@ _PATTERNS = {
     "app.settings": "expected a dotted path such as office.settings",
     "app.wsgi": "expected a dotted path such as office.wsgi.application",
     "pipeline.ref": "expected the name of a branch or a tag, such as main",
+    "pipeline.remote": "expected the name that git has for a remote, such as origin",
     "bind": "expected HOST:PORT or unix:/path",
     "health": "expected HOST:PORT or unix:/path",
 }

@@ -15,6 +15,9 @@ Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400)]
 PagePath = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
 Ref = Annotated[str, StringConstraints(pattern=r"^\w+((\.|/|[@+-]+)\w+)*$", max_length=200)]
 
+# The name of one that git knows, not its address: addresses hold passwords.
+Remote = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*(/[\w.-]+)*$", max_length=100)]
+
 
 class Frozen(BaseModel):
     """Read once, never changed; a key that is not declared is refused."""
@@ -103,7 +106,8 @@ Role = Annotated[BackOffice | AsyncServer, Field(discriminator="kind")]
 
 
 class Pipeline(Frozen):
-    """How a commit becomes live. `approval_hours`: how long an approval may be given; `ref`: what is shipped; `tests`:
+    """How a commit becomes live. `approval_hours`: how long an approval may be given; `ref`: what is shipped, of
+    `remote`, as git names it, where there is one; `tests`:
     the words of the command that runs the project's tests; `environment`: "locked", or "shared" for the interpreter
     that runs Tandem; `retain`: how many releases are kept."""
 
@@ -111,6 +115,7 @@ class Pipeline(Frozen):
     approval_hours: Annotated[StrictInt, Field(ge=1, le=720)] = 24
     while_busy: Literal["supersede", "queue", "reject"] = "supersede"
     ref: Ref = "main"
+    remote: Remote | None = None
     watch_seconds: Seconds = 5.0
     watch_paths: tuple[PagePath, ...] = ("/",)
     tests: tuple[str, ...] = ("python", "manage.py", "test")

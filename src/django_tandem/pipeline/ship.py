@@ -16,6 +16,7 @@ from django_tandem.pipeline.ground import Ground
 from django_tandem.pipeline.hear import heard, listen
 from django_tandem.pipeline.run import Begun, Run
 from django_tandem.pipeline.stages import RunState, has_ended
+from django_tandem.pipeline.tip import tip
 from django_tandem.queue import fence
 from django_tandem.queue.connect import Connection, address, connect
 from django_tandem.release import source
@@ -40,8 +41,8 @@ def ship(ground: Ground, ref: str | None, caller: Caller) -> Run:
     Raises CannotBuild where there is no such commit, PipelineBusy.
     """
     pipeline = ground.tandem.file.pipeline
+    commit = source.resolve(ground.tandem.root, ref) if ref else tip(ground.tandem)
     ref = ref or pipeline.ref
-    commit = source.resolve(ground.tandem.root, ref)
     with _connected(ground) as connection:
         run = ledger.begin_run(connection, commit, ref=ref, by=caller.by, via=caller.via, policy=pipeline.while_busy)
         caller.begun(run)

@@ -8,6 +8,7 @@ from django_tandem.config.schema import Event
 
 A_URL = "expected a URL: https://HOST/PATH"
 AN_EVENT = ", ".join(f'"{event}"' for event in get_args(Event)[:-1]) + ' or "orphan"'
+A_REMOTE = "expected the name that git has for a remote, such as origin"
 SHORT_NAME = "expected a short name: lower case letters, digits, - and _"
 MISTAKES = {
     "[roles.async]\nthreads = 0": ["roles.async.threads: 0, expected at least 1"],
@@ -62,6 +63,9 @@ MISTAKES = {
     "[roles.async]\n[overlay]\nallow = 'X'": ["overlay.allow: 'X', expected a list"],
     "[roles.async]\n[overlay]\nallow = [3]": ["overlay.allow.0: 3, expected a string"],
     "[roles.async]\n[database]\nallias = 'x'": ["database.allias: unknown key, expected alias"],
+    "[roles.async]\n[pipeline]\nremote = 'https://ada:sesame@h/office.git'": [
+        f"pipeline.remote: 'https://ada:********@h/office.git', {A_REMOTE}"
+    ],
     "[roles.async]\n[notices.chat]": ["notices.chat: has no webhook and no command, expected one of them"],
     "[roles.async]\n[notices.chat]\ncommand = ['a']\nwebhook = 'https://h/sesame'": [
         "notices.chat: has a webhook and a command, expected one of them"

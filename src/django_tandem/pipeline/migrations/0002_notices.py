@@ -10,7 +10,9 @@ from django_tandem.queue.migration import RunOnQueueDatabase
 class Migration(migrations.Migration):
     dependencies = [("tandem_pipeline", "0001_initial")]
     operations = [
-        RunOnQueueDatabase(Path(__file__).with_suffix(".sql"), reverse="DROP TABLE tandem_notice"),
+        RunOnQueueDatabase(
+            Path(__file__).with_suffix(".sql"), reverse="DROP TABLE tandem_notice; DROP INDEX tandem_run_commit"
+        ),
         migrations.CreateModel(
             name="Notice",
             fields=[

@@ -12,3 +12,6 @@ COMMENT ON TABLE tandem_notice IS 'Events of which somebody is told, by a job th
 COMMENT ON COLUMN tandem_notice.notice IS 'The name in tandem.toml: [notices.NAME]';
 COMMENT ON COLUMN tandem_notice.key IS 'What tells the event from others: "run 7 live"';
 CREATE INDEX tandem_notice_at ON tandem_notice (at);
+
+-- A watch asks for each commit whether it has been begun before.
+CREATE INDEX tandem_run_commit ON tandem_run (commit);
