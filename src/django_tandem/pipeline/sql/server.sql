@@ -23,3 +23,9 @@ GROUP BY 1;
 -- The releases that open runs come from: their servers end when their run lets them.
 SELECT DISTINCT step.detail ->> 'from' FROM tandem_step AS step JOIN tandem_run AS run ON run.id = step.run
 WHERE run.ended_at IS NULL AND step.step = 'prepare' AND step.detail ->> 'from' IS NOT NULL;
+
+-- name: of_release
+-- What an activation looks at: servers of a release whose heartbeat is fresh.
+SELECT id, role, host, pid, release, state FROM tandem_server
+WHERE release = %(release)s AND state <> 'stopped' AND heartbeat_at > clock_timestamp() - %(lease)s::interval
+ORDER BY role, host, id;

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,9 @@ def survivors(root: Path, *, keep: str | None = None) -> dict[str, Any]:
 def running(root: Path) -> dict[str, Any]:
     """The servers that live here, whoever started them (see alive.alive), and the host's name; `by_agent` where its
     agent keeps one."""
-    kept = {one["pid"] for one in servers(root)["servers"]}
+    kept: set[int] = set()
+    with suppress(HostFailed):  # an agent that does not answer keeps nothing
+        kept = {one["pid"] for one in servers(root)["servers"]}
     found = alive.alive(root)
     return {"host": socket.gethostname(), "running": [{**one, "by_agent": one["pid"] in kept} for one in found]}
 
