@@ -149,5 +149,5 @@ def legs_done(steps: Iterable[Done], step: Step) -> set[str]:
 
 
 def may_cancel(state: RunState, steps: Iterable[Done]) -> bool:
-    """Whether the run may still be cancelled: nothing is after migrations began."""
-    return not has_ended(state) and not any((one.stage, one.step) == MIGRATE for one in steps)
+    """Whether the run may still be cancelled: nothing is after migrations began, or where there are none the switch."""
+    return not has_ended(state) and not any((one.stage, one.step) in (MIGRATE, SWITCH) for one in steps)

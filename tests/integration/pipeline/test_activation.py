@@ -1,5 +1,6 @@
 """Releases that are deployed by other means: servers started by hand, and the fence moved with a pipeline's proofs."""
 
+import signal
 import socket
 
 import pytest
@@ -53,9 +54,14 @@ def test_a_release_of_a_script_becomes_live_with_the_proofs_of_the_pipeline_and_
     assert office.tandem("release", "retire", "r2").returncode == 3
     office.query("UPDATE tandem_lock SET owner = NULL, host = NULL, machine = NULL, pid = NULL")
 
-    # The script's order: activate waits until the servers that are being started stand by.
-    waiting = office.start("release", "activate", "r2", "--wait", "60", "--json")
-    until(lambda: office.query("SELECT 1 FROM tandem_run WHERE ended_at IS NULL"), 40)
+    # The script's order: activate waits until the servers that are being started stand by. One that is killed is
+    # replaced by another, which goes on with its run.
+    words = ("release", "activate", "r2", "--wait", "60", "--json")
+    killed = office.start(*words)
+    until(lambda: office.query("SELECT 1 FROM tandem_run WHERE ended_at IS NULL AND state = 'forking'"), 40)
+    killed.send(signal.SIGKILL)
+    killed.wait()
+    waiting = office.start(*words)
     new += deploy("r2", "backoffice")
     assert waiting.wait() == 0, waiting.output
     waiting.says(r'"state": "live".*"epoch": \d+, "switch_ms": [\d.]+, "servers": \["async')
