@@ -53,7 +53,7 @@ def list_runs(only_open: bool, limit: int, as_json: bool) -> None:
         return
     table = Table("run", "state", "commit", "ref", "begun", "took", "by", "", box=box.SIMPLE_HEAD, pad_edge=False)
     for run in runs:
-        what = "rollback" if run["kind"] == "rollback" else run["ref"] or ""
+        what = run["ref"] or "" if run["kind"] == "ship" else run["kind"]
         table.add_row(
             str(run["id"]), f"[{STYLES.get(run['state'], 'white')}]{run['state']}[/]", escape(run["commit"][:12]),
             escape(what), clock(run["begun_at"]), took(run["seconds"]), escape(run["begun_by"]),

@@ -58,7 +58,7 @@ class Progress:
         if self._as_json:
             self._print_json({"what": "run", "run": run.id, "commit": run.commit, "is_new": begun.is_new})
             return
-        name = f"{'rollback to ' if run.kind == 'rollback' else ''}{run.commit[:12]}"
+        name = {"ship": "", "rollback": "rollback to ", "activate": "activate "}[run.kind] + run.release
         self._console.print(f"[bold]run {run.id}[/]  {name}" + ("" if begun.is_new else "  (which is open already)"))
         for one in begun.superseded:
             self._console.print(f"  run {one} is superseded: its approval can no longer be given")
@@ -94,7 +94,7 @@ class Progress:
         """How the run ended."""
         self._rest()
         if run.state.value == "live":
-            self._console.print(f"[green]live[/]  release {run.commit[:12]} on both servers, {took(run.seconds)}")
+            self._console.print(f"[green]live[/]  release {run.release} on both servers, {took(run.seconds)}")
         else:
             why = f": {escape(run.reason)}" if run.reason else ""
             click.echo(f"tandem: run {run.id} is {run.state.value}{why}", err=True)

@@ -82,11 +82,12 @@ def expire_gates(connection: Connection) -> list[int]:
 
 
 def is_turn(connection: Connection, run: int) -> bool:
-    """Whether no run that goes before `run` is open: those that began before it; for a rollback none."""
-    if read_run(connection, run).kind == "rollback":
+    """Whether no run that goes before `run` is open: those that began before it; for a
+    rollback and an activation none."""
+    if read_run(connection, run).kind != "ship":
         return True
     before = [one for (one,) in connection.execute(statement("run", "open")) if one != run]
-    return not any(one < run or read_run(connection, one).kind == "rollback" for one in before)
+    return not any(one < run or read_run(connection, one).kind != "ship" for one in before)
 
 
 def move(

@@ -109,7 +109,8 @@ def _write(connection: Connection, name: str, event: str, facts: Mapping[str, An
 
 
 def _text(run: Run, more: Mapping[str, Any]) -> str:
-    what = f"run {run.id}, {'rollback to ' if run.kind == 'rollback' else ''}{run.commit[:12]}"
+    kinds = {"ship": "", "rollback": "rollback to ", "activate": "activation of "}
+    what = f"run {run.id}, {kinds[run.kind]}{run.release}"
     what += f" ({run.ref})" if run.ref and run.kind == "ship" else ""
     if run.state is RunState.ASKING:
         return f"{what}, waits for approval{_changes(more)}: tandem approve {run.id}"

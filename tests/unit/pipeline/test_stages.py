@@ -6,7 +6,17 @@ import pytest
 
 from django_tandem.config.schema import Event
 from django_tandem.pipeline import notices, stages
-from django_tandem.pipeline.stages import Next, RunState, Step, legs_done, may_cancel, may_follow, next_step, plan
+from django_tandem.pipeline.stages import (
+    Next,
+    RunState,
+    Step,
+    legs_done,
+    may_cancel,
+    may_follow,
+    next_step,
+    plan,
+    way_back,
+)
 
 
 class Row(NamedTuple):
@@ -113,6 +123,17 @@ def test_a_return_that_was_begun_is_finished():
 def test_a_return_that_failed_is_for_a_person():
     steps = [*ended(*SHIP[:6]), Row(*stages.SWITCH, None, "failed"), Row(*stages.SWITCH_BACK, None, "failed")]
     assert next_step(steps, SHIP) == Next(None, RunState.FAILED)
+
+
+def test_an_activation_has_a_switch_and_the_way_back_and_nothing_else():
+    steps, back = plan("activate", gate=True), way_back("activate")
+    assert steps == (stages.PREPARE, stages.SWITCH)
+    assert next_step(ended(*steps), steps, back) == Next(None, RunState.LIVE)
+    assert next_step([Row(*stages.PREPARE, None, "failed")], steps, back) == Next(None, RunState.FAILED)
+    late = [*ended(stages.PREPARE), Row(*stages.SWITCH, None, "failed")]
+    assert next_step(late, steps, back) == Next(stages.SWITCH_BACK)
+    assert next_step([*late, *ended(stages.SWITCH_BACK)], steps, back) == Next(None, RunState.ROLLED_BACK)
+    assert not may_cancel(RunState.FORKING, late)
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if state not in ENDED])

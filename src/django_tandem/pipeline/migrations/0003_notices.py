@@ -8,7 +8,7 @@ from django_tandem.queue.migration import RunOnQueueDatabase
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tandem_pipeline", "0001_initial")]
+    dependencies = [("tandem_pipeline", "0002_activation")]
     operations = [
         RunOnQueueDatabase(
             Path(__file__).with_suffix(".sql"), reverse="DROP TABLE tandem_notice; DROP INDEX tandem_run_commit"
