@@ -22,6 +22,7 @@ from django_tandem.errors import (
     TandemError,
 )
 from django_tandem.pipeline import approval, ledger
+from django_tandem.pipeline.alarm import Alarm
 from django_tandem.pipeline.drive import drive
 from django_tandem.pipeline.ground import Ground
 from django_tandem.pipeline.hear import heard, listen
@@ -37,6 +38,8 @@ from django_tandem.release.hosts.places import Places
 
 # Announcements wake it; one that was lost is made good by a look after so many seconds. Gates expire as exactly.
 LOOK_S = 5.0
+# How often it looks for orphans, where it has nothing to drive.
+ORPHANS_S = 30.0
 # However often it is woken, it looks at the repository at most so often.
 LEAST_S = 0.2
 # Between attempts where something fails: doubled from the first to the last.
@@ -152,6 +155,7 @@ class _Driver:
         self._trouble = trouble
         self._looker = looker
         self._at_the_gate: set[int] = set()
+        self._alarm, self._alarm_at = Alarm(watcher.say), 0.0
 
     def for_ever(self) -> None:
         rest_s = FIRST_REST_S
@@ -173,7 +177,21 @@ class _Driver:
             self._looker.raise_if_dead()
             run = self._next(connection)
             if run is None or not self._drive(connection, run):
+                self._look_for_orphans(connection)
                 heard(connection, LOOK_S)
+
+    def _look_for_orphans(self, connection: Connection) -> None:
+        if time.monotonic() < self._alarm_at:
+            return
+        self._alarm_at = time.monotonic() + ORPHANS_S
+        try:
+            self._alarm.look(connection, self._watcher.ground.tandem)
+        except DatabaseUnreachable:
+            raise
+        except TandemError as error:
+            self._trouble.fails("the look at what runs", "drives", error)
+        else:
+            self._trouble.works("the look at what runs", "drives")
 
     def _next(self, connection: Connection) -> int | None:
         """The open run whose turn it is, unless it waits at its gate."""
