@@ -143,6 +143,10 @@ class WorkerDied(TandemError):
     """The process or the host that ran the job died in the middle of it: look at that server's log."""
 
 
+class NoticeFailed(TandemError):
+    """Somebody was not told of an event; the message says of which notice, and why: it is tried again for hours."""
+
+
 class RunNotFound(TandemError):
     """No run of the pipeline has this number: look at `tandem pipeline list`."""
 
@@ -153,6 +157,36 @@ class ReleaseNotFound(TandemError):
     """Nothing was built that has this name or digest: look at what `tandem pipeline list` shows."""
 
     exit_code = 2
+
+
+class ServerNotFound(TandemError):
+    """No server is called so: look at `tandem servers list`."""
+
+    exit_code = 2
+
+
+class ServerNeeded(Refused):
+    """A server is of the live release, or of an open run: say --live if it shall end all the same."""
+
+
+class ServerElsewhere(Refused):
+    """A server runs on another host: give the command there, which the message says."""
+
+
+class ServerKept(Refused):
+    """Something would start a server again as soon as it ends: end that, which the message names."""
+
+
+class StillAlive(TandemError):
+    """What should be gone lives, here or elsewhere: end what the message names."""
+
+
+class ReleaseIsLive(Refused):
+    """A release is live, and so cannot be retired: activate another first."""
+
+
+class NothingStandsBy(Refused):
+    """A release cannot become live, because a role has no server of it that is ready: start what the message names."""
 
 
 class PipelineBusy(Refused):

@@ -14,9 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from django_tandem.cli.approve import person
+from django_tandem.cli.hook import hook
+from django_tandem.cli.notify import notify
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.cli.ship import resume
 from django_tandem.cli.timeline import STYLES, clock, print_log, print_run, took
+from django_tandem.cli.watch import watch
 
 if TYPE_CHECKING:
     from django_tandem.queue.connect import Connection
@@ -26,7 +30,7 @@ WIDE = 140
 
 @click.group()
 def pipeline() -> None:
-    """Look at runs: what goes live, how far it is, who let it."""
+    """Look at runs, and tend them: what goes live, how far it is, who let it."""
 
 
 @pipeline.command("list")
@@ -49,7 +53,7 @@ def list_runs(only_open: bool, limit: int, as_json: bool) -> None:
         return
     table = Table("run", "state", "commit", "ref", "begun", "took", "by", "", box=box.SIMPLE_HEAD, pad_edge=False)
     for run in runs:
-        what = "rollback" if run["kind"] == "rollback" else run["ref"] or ""
+        what = run["ref"] or "" if run["kind"] == "ship" else run["kind"]
         table.add_row(
             str(run["id"]), f"[{STYLES.get(run['state'], 'white')}]{run['state']}[/]", escape(run["commit"][:12]),
             escape(what), clock(run["begun_at"]), took(run["seconds"]), escape(run["begun_by"]),
@@ -93,6 +97,22 @@ def log(run: int, as_json: bool) -> None:
         print_log(rows)
 
 
+@pipeline.command()
+@click.argument("run", type=int)
+@click.option("--reason", help="Why, for the record.")
+@json_option
+@with_queue
+def cancel(run: int, reason: str | None, as_json: bool) -> None:
+    """End RUN before its migrations begin: nothing of it becomes live. Refused once they began."""
+    from django_tandem.pipeline import ledger
+    from django_tandem.pipeline.facts import plain
+
+    with _connection() as connection:
+        ledger.cancel(connection, run, by=person(), reason=reason)
+        ended = ledger.read_run(connection, run)
+    click.echo(json.dumps(plain(asdict(ended))) if as_json else f"run {run} is {ended.state.value}: {ended.reason}")
+
+
 @contextmanager
 def _connection() -> Iterator[Connection]:
     from django_tandem.queue.connect import connect
@@ -102,4 +122,7 @@ def _connection() -> Iterator[Connection]:
         yield connection
 
 
+pipeline.add_command(hook)
+pipeline.add_command(notify)
+pipeline.add_command(watch)
 pipeline.add_command(resume)

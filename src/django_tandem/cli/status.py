@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from django_tandem.cli.project import json_option, with_queue
+from django_tandem.cli.servers import print_orphans
 
 STATES = {"active": "green", "standby": "yellow", "draining": "yellow", "starting": "cyan"}
 
@@ -21,12 +22,15 @@ STATES = {"active": "green", "standby": "yellow", "draining": "yellow", "startin
 @with_queue
 def status(as_json: bool) -> None:
     """Show the servers that run, the release that may claim, and what waits in the queues."""
+    from django_tandem.config.read import read
+    from django_tandem.pipeline.look import look
     from django_tandem.queue import counts, fence
     from django_tandem.queue.connect import connect
     from django_tandem.queue.options import queue_database
 
     with connect(queue_database(), purpose="status") as connection:
         stands, servers, queues = fence.read(connection), counts.servers(connection), counts.queues(connection)
+        orphans = look(connection, read()).orphans  # with_queue has said which project
     facts: dict[str, Any] = {
         "servers": [
             {
@@ -40,6 +44,7 @@ def status(as_json: bool) -> None:
             for one in servers
         ],
         "fence": stands._asdict(),
+        "orphans": [one.as_json() for one in orphans],
         "queues": [
             {
                 "name": one.name,
@@ -72,6 +77,7 @@ def _print(console: Console, facts: dict[str, Any]) -> None:
                 f"[{STATES.get(one['state'], 'white')}]{one['state']}[/]", f"{one['heartbeat_age_s']:.0f} s ago",
             )  # fmt: skip
         console.print(table)
+    print_orphans(console, facts["orphans"])
     if not facts["queues"]:
         console.print("no unfinished jobs")
         return

@@ -36,7 +36,7 @@ STYLES = {
 def print_run(console: Console, facts: dict[str, Any]) -> None:
     """Print all of a run, as `pipeline.facts` gives it."""
     run = facts["run"]
-    name = f"{'rollback to ' if run['kind'] == 'rollback' else ''}{run['commit'][:12]}"
+    name = {"ship": "", "rollback": "rollback to ", "activate": "activate "}[run["kind"]] + name_of(run)
     live = ", [green]and is what is live now[/]" if facts["live"] else ""
     console.print(f"[bold]run {run['id']}[/]  {escape(name)}  [{STYLES[run['state']]}]{run['state']}[/]{live}")
     head = Table.grid(padding=(0, 2))
@@ -55,6 +55,11 @@ def print_run(console: Console, facts: dict[str, Any]) -> None:
         print_gate(console, facts["approval"])
     if facts["steps"]:
         console.print(_steps(facts["steps"]))
+
+
+def name_of(run: dict[str, Any]) -> str:
+    """The name of a run's release."""
+    return str(run["commit"] if run["kind"] == "activate" else run["commit"][:12])
 
 
 def print_gate(console: Console, gate: dict[str, Any]) -> None:

@@ -65,6 +65,9 @@ def effective(tandem: Tandem, role: str | None, base: Mapping[str, Any]) -> dict
     settings["DATABASES"] = _databases(tandem, base.get("DATABASES", {}))
     settings["INSTALLED_APPS"] = _installed_apps(base.get("INSTALLED_APPS", []))
     settings["TASKS"] = _tasks(tandem, base.get("TASKS", {}))
+    if tandem.file.notices:
+        # Who wants to hear of what; where it is sent, whoever sends it reads.
+        settings["TANDEM_NOTICES"] = {name: list(notice.events) for name, notice in tandem.file.notices.items()}
     if not base.get("LOGGING") and _some_role_changes_logging(tandem):
         # Python demands a version, and roles are to differ in nothing but what they change.
         settings["LOGGING"] = {"version": 1, "disable_existing_loggers": False}

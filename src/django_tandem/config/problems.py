@@ -9,7 +9,19 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from django_tandem.config import queue_keys, secrets
-from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, File, Overlay, Pipeline, Queue, Reserve
+from django_tandem.config.schema import (
+    App,
+    AsyncServer,
+    BackOffice,
+    Database,
+    File,
+    Notice,
+    Overlay,
+    Pipeline,
+    Queue,
+    Reserve,
+)
+from django_tandem.config.webhooks import EXPECTED as A_URL
 
 _EXPECTED = {
     "string_type": "expected a string",
@@ -23,11 +35,13 @@ _EXPECTED = {
     "model_type": "expected a table",
     "model_attributes_type": "expected a table",
     "is_instance_of": "expected a table",
+    "too_short": "expected at least one",
 }
 _PATTERNS = {
     "app.settings": "expected a dotted path such as office.settings",
     "app.wsgi": "expected a dotted path such as office.wsgi.application",
     "pipeline.ref": "expected the name of a branch or a tag, such as main",
+    "pipeline.remote": "expected the name that git has for a remote, such as origin",
     "bind": "expected HOST:PORT or unix:/path",
     "health": "expected HOST:PORT or unix:/path",
 }
@@ -55,6 +69,9 @@ def _line(found: Mapping[str, Any]) -> str:
     if location[2:3] == ("environment",) and len(location) > 3:
         # A string or a table: pydantic tells what is wrong with each, and means the same value.
         return f"{'.'.join(str(part) for part in location[:4])}: {_VARIABLE}"
+    if location[0] == "notices" and location[2:3] == ("webhook",):
+        # A string or a table, as above; what stands there lets whoever has it write in somebody's name.
+        return f'{".".join(map(str, location[:3]))}: {A_URL}, or {{ from_env = "VARIABLE" }}'
     if location[0] == "database" and location[1:2] and location[1] in queue_keys.NAMES:
         # Never what stands there: it may be a key.
         return f"{'.'.join(map(str, location[:2]))}: {_IN_A_VARIABLE}"
@@ -110,6 +127,7 @@ def _keys_beside(location: tuple[Any, ...]) -> Iterable[str]:
     models: dict[str, type[BaseModel]] = {
         "app": App,
         "database": Database,
+        "notices": Notice,
         "overlay": Overlay,
         "pipeline": Pipeline,
         "queues": Queue,

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from django_tandem.config import overlay_rules, problems, queue_keys
+from django_tandem.config import overlay_rules, problems, queue_keys, webhooks
 from django_tandem.config.schema import AsyncServer, File, FromEnvironment, Tandem
 from django_tandem.errors import ConfigurationError
 
@@ -35,7 +35,7 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     file = _parse(found)
     refused = [*_unknown_names(file), *_reserved_wholly(file), *overlay_rules.refusals(file)]
     missing = [*_missing_variables(file, environ), *queue_keys.problems(file.database, environ)]
-    if wrong := [*refused, *missing]:
+    if wrong := [*refused, *missing, *webhooks.problems(file, environ)]:
         raise ConfigurationError([f"{found.name}: {line}" for line in wrong])
     return Tandem(
         file=file,
@@ -45,6 +45,7 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         trial_database_url=environ.get("TANDEM_TRIAL_DATABASE_URL") or None,  # type: ignore[arg-type]
         health_token=environ.get("TANDEM_HEALTH_TOKEN") or None,  # type: ignore[arg-type]
         queue_keys=queue_keys.read(file.database, environ),  # type: ignore[arg-type]
+        webhooks=webhooks.read(file, environ),  # type: ignore[arg-type]
     )
 
 

@@ -15,6 +15,9 @@ Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400)]
 PagePath = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
 Ref = Annotated[str, StringConstraints(pattern=r"^\w+((\.|/|[@+-]+)\w+)*$", max_length=200)]
 
+# The name of one that git knows, not its address: addresses hold passwords.
+Remote = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*(/[\w.-]+)*$", max_length=100)]
+
 
 class Frozen(BaseModel):
     """Read once, never changed; a key that is not declared is refused."""
@@ -103,7 +106,8 @@ Role = Annotated[BackOffice | AsyncServer, Field(discriminator="kind")]
 
 
 class Pipeline(Frozen):
-    """How a commit becomes live. `approval_hours`: how long an approval may be given; `ref`: what is shipped; `tests`:
+    """How a commit becomes live. `approval_hours`: how long an approval may be given; `ref`: what is shipped, of
+    `remote`, as git names it, where there is one; `tests`:
     the words of the command that runs the project's tests; `environment`: "locked", or "shared" for the interpreter
     that runs Tandem; `retain`: how many releases are kept."""
 
@@ -111,11 +115,42 @@ class Pipeline(Frozen):
     approval_hours: Annotated[StrictInt, Field(ge=1, le=720)] = 24
     while_busy: Literal["supersede", "queue", "reject"] = "supersede"
     ref: Ref = "main"
+    remote: Remote | None = None
     watch_seconds: Seconds = 5.0
     watch_paths: tuple[PagePath, ...] = ("/",)
     tests: tuple[str, ...] = ("python", "manage.py", "test")
     environment: Literal["locked", "shared"] = "locked"
     retain: Annotated[StrictInt, Field(ge=1, le=100)] = 5
+
+
+Event = Literal[
+    "waiting for approval",
+    "approved",
+    "live",
+    "rolled back",
+    "failed",
+    "rejected",
+    "expired",
+    "superseded",
+    "cancelled",
+    "orphan",
+]
+
+
+class Notice(Frozen):
+    """Who is told of what: a `webhook`, a URL, or a `command`, its words. `timeout`: seconds that an attempt may
+    take."""
+
+    events: tuple[Event, ...] = (
+        "waiting for approval",
+        "live",
+        "rolled back",
+        "failed",
+        "orphan",
+    )
+    webhook: str | FromEnvironment | None = None
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    timeout: Annotated[float, Field(strict=True, gt=0, le=300)] = 10.0
 
 
 class File(Frozen):
@@ -127,6 +162,7 @@ class File(Frozen):
     queues: Mapping[Name, Queue] = Field(default_factory=lambda: {"default": Queue()})
     roles: Mapping[Name, Role]
     pipeline: Pipeline = Pipeline()
+    notices: Mapping[Name, Notice] = Field(default_factory=dict)
 
 
 class Tandem(Frozen):
@@ -139,6 +175,7 @@ class Tandem(Frozen):
     trial_database_url: SecretStr | None = None
     health_token: SecretStr | None = None
     queue_keys: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
+    webhooks: Mapping[str, SecretStr] = Field(default_factory=dict)
 
     @property
     def root(self) -> Path:

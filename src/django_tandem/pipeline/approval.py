@@ -69,7 +69,7 @@ def ask(
         if there is not None:
             _same_digest(there, digest)
             return there
-        ledger.move(connection, held, run, RunState.ASKING)
+        ledger.move(connection, held, run, RunState.ASKING, told={"summary": dict(summary)})
         row = {"run": run, "digest": digest, "summary": Jsonb(dict(summary)), "valid_for": valid_for}
         connection.execute(statement("approval", "ask"), row)
         waiting = {"run": run, "waiting": RunState.WAITING.value}
@@ -163,6 +163,7 @@ def _decide(
             }
             if not connection.execute(statement("approval", "decide"), row).rowcount:
                 raise RunMoved(f"run {run} is {found.state.value}, and waits for no approval")
+            ledger.tell(connection, run, {"decision": {"by": by, "via": via, "reason": reason}})
     # After the transaction: what has expired stays written.
     if refusal is not None:
         raise GateClosed(refusal)

@@ -10,10 +10,12 @@ from functools import partial
 import psycopg
 
 from django_tandem.errors import DriverReplaced, RunMoved, TandemError
-from django_tandem.pipeline import ledger, lock, making, releases
+from django_tandem.pipeline import ledger, lock, making, releases, retention
+from django_tandem.pipeline.activation import Activation, Patience
 from django_tandem.pipeline.driving import Driving, Event
 from django_tandem.pipeline.fork import Fork
 from django_tandem.pipeline.ground import Ground
+from django_tandem.pipeline.lock import Held
 from django_tandem.pipeline.run import Run
 from django_tandem.pipeline.stages import (
     APPROVAL,
@@ -34,6 +36,7 @@ from django_tandem.pipeline.stages import (
     has_ended,
     next_step,
     plan,
+    way_back,
 )
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.release import place
@@ -53,7 +56,18 @@ def drive(ground: Ground, connection: Connection, run: int, tell: Callable[[Even
 
     Raises AnotherDrives where another drives, DriverReplaced where one has taken over.
     """
-    held = lock.acquire(connection, run=run)
+    return drive_as(lock.acquire(connection, run=run), ground, connection, run, tell)
+
+
+def drive_as(
+    held: Held,
+    ground: Ground,
+    connection: Connection,
+    run: int,
+    tell: Callable[[Event], None],
+    patience: Patience | None = None,
+) -> Run:
+    """As `drive`, by the owner of the lock, which is given back. `patience` is that of an activation."""
     places = Places(ground.tandem.root / ".tandem")
     driving = Driving(
         ground=ground,
@@ -66,7 +80,7 @@ def drive(ground: Ground, connection: Connection, run: int, tell: Callable[[Even
     )
     with lock.Heartbeat(partial(connect, ground.tandem.alias, purpose="pipeline heartbeat"), held):
         try:
-            _Walk(driving).to_the_end()
+            _Walk(driving, patience or Patience()).to_the_end()
         finally:
             lock.release(connection, held)
     return driving.read()
@@ -75,19 +89,31 @@ def drive(ground: Ground, connection: Connection, run: int, tell: Callable[[Even
 class _Walk:
     """From step to step, as the ledger says. The fork is made once: to find out what it is about takes seconds."""
 
-    def __init__(self, driving: Driving) -> None:
+    def __init__(self, driving: Driving, patience: Patience) -> None:
         self.driving = driving
+        self._patience = patience
         self._made: Fork | None = None
 
     def to_the_end(self) -> None:
-        """Or to the gate, where nobody has decided yet."""
+        """Or to the gate, where nobody has decided yet; or until somebody cancels the run."""
+        try:
+            self._walk()
+        except RunMoved:
+            if not has_ended(self.driving.read().state):
+                raise
+        if self.driving.read().state is RunState.CANCELLED:
+            self._abandon()
+
+    def _walk(self) -> None:
         driving = self.driving
         while not has_ended((found := driving.read()).state):
             steps = plan(found.kind, gate=driving.tandem.file.pipeline.approval == "required")
-            then = next_step(ledger.timeline(driving.connection, driving.run), steps)
+            then = next_step(ledger.timeline(driving.connection, driving.run), steps, way_back(found.kind))
             if then.step is None:
                 assert then.ends is not None  # noqa: S101 - one of both
                 self._end(then.ends)
+                if then.ends is RunState.LIVE and found.kind != "activate":
+                    retention.prune(driving)
                 return
             self._move_for(then.step, found.state)
             try:
@@ -109,6 +135,8 @@ class _Walk:
     def _do(self, step: Step) -> None:
         if step in _BEFORE:
             _BEFORE[step](self.driving)
+        elif self.driving.read().kind == "activate":
+            _ACTIVATION[step](Activation(self.driving, self._patience))
         elif step in _FORK:
             known, fork = self._made is not None, self._fork
             if not known:
@@ -135,13 +163,21 @@ class _Walk:
         driving = self.driving
         steps = ledger.timeline(driving.connection, driving.run)
         reason = next((step.detail.get("text") for step in reversed(steps) if step.state == "failed"), None)
-        if state is RunState.FAILED and any((step.stage, step.step) == PREPARE for step in steps):
+        if state is RunState.FAILED:
+            self._abandon(reason)
+        ledger.move(driving.connection, driving.held, driving.run, state, reason=reason)
+
+    def _abandon(self, reason: str | None = None) -> None:
+        """What stands by for a release that will not be live is ended, unless somebody else started it. `reason`: why
+        the run failed, which need not be told again."""
+        steps = ledger.timeline(self.driving.connection, self.driving.run)
+        is_forked = self.driving.read().kind != "activate"
+        if is_forked and any((step.stage, step.step) == PREPARE for step in steps):
             try:
                 self._fork.abandon()
             except (TandemError, OSError) as error:
                 if str(error) != reason:
                     logger.warning("what stands by was not ended: %s", error)
-        ledger.move(driving.connection, driving.held, driving.run, state, reason=reason)
 
 
 _BEFORE: Mapping[Step, Callable[[Driving], None]] = {
@@ -160,6 +196,13 @@ _FORK: Mapping[Step, Callable[[Fork], None]] = {
     SWITCH_BACK: Fork.switch_back,
     DRAIN_BACK: Fork.drain_back,
     PROVE_BACK: Fork.prove_back,
+}
+
+
+_ACTIVATION: Mapping[Step, Callable[[Activation], None]] = {
+    PREPARE: Activation.prepare,
+    SWITCH: Activation.switch,
+    SWITCH_BACK: Activation.switch_back,
 }
 
 

@@ -18,11 +18,12 @@ def facts(connection: Connection, run: int) -> dict[str, Any]:
     found = ledger.read_run(connection, run)
     gate = approval.read(connection, run)
     built = None if found.digest is None else releases.read(connection, found.digest)
+    name = built.release if built else found.release if found.kind == "activate" else None
     driver = lock.read(connection)
     return {
         "run": plain(asdict(found)),
         "release": None if built is None else plain(asdict(built)),
-        "live": built is not None and fence.read(connection).release == built.release,
+        "live": name is not None and fence.read(connection).release == name,
         "approval": None if gate is None else plain(asdict(gate)),
         "driver": str(driver) if driver is not None and driver.run == run else None,
         "steps": [plain(step._asdict()) for step in ledger.timeline(connection, run)],

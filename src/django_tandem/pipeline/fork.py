@@ -45,7 +45,7 @@ class Fork:
         """A server of every leg stands by. Where one cannot, none is left."""
         with self.driving.writing(PREPARE) as told:
             told["release"], told["from"] = self.new.name, self.old.name if self.old else None
-            self._each(PREPARE, self.new, legs_of.stand_by)
+            self._each(PREPARE, self.new, legs_of.prepare)
 
     def migrate(self) -> None:
         """The release's migrations, once. What is live goes on, and must be able to live with them."""

@@ -7,7 +7,7 @@ Threads may share a connection as long as none of them has a transaction open on
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from psycopg import errors as postgres
@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from django_tandem.config.secrets import mask
 from django_tandem.errors import DriverReplaced, NotMigrated, PipelineBusy, RunMoved, RunNotFound
-from django_tandem.pipeline import lock
+from django_tandem.pipeline import lock, notices
 from django_tandem.pipeline.lock import Held
 from django_tandem.pipeline.run import Begun, Kind, Policy, Run, StepFact
 from django_tandem.pipeline.stages import WAITING, RunState, Step, has_ended, leaves, may_cancel
@@ -71,26 +71,36 @@ def supersede_older(connection: Connection, run: int) -> tuple[int, ...]:
     """End the runs before `run` that wait, or wait for approval; and their numbers."""
     states = [state.value for state in WAITING]
     row = {"by": run, "superseded": RunState.SUPERSEDED.value, "waiting": states}
-    return tuple(one for (one,) in connection.execute(statement("run", "supersede"), row))
+    gone = tuple(one for (one,) in connection.execute(statement("run", "supersede"), row))
+    return _told(connection, gone)
 
 
 def expire_gates(connection: Connection) -> list[int]:
     """End the runs whose gate nobody decided in time; and their numbers."""
     row = {"to": RunState.EXPIRED.value, "waiting": RunState.ASKING.value}
-    return [run for (run,) in connection.execute(statement("approval", "expire"), row)]
+    return list(_told(connection, [run for (run,) in connection.execute(statement("approval", "expire"), row)]))
 
 
 def is_turn(connection: Connection, run: int) -> bool:
-    """Whether no run that goes before `run` is open: those that began before it; for a rollback none."""
-    if read_run(connection, run).kind == "rollback":
+    """Whether no run that goes before `run` is open: those that began before it; for a
+    rollback and an activation none."""
+    if read_run(connection, run).kind != "ship":
         return True
     before = [one for (one,) in connection.execute(statement("run", "open")) if one != run]
-    return not any(one < run or read_run(connection, one).kind == "rollback" for one in before)
+    return not any(one < run or read_run(connection, one).kind != "ship" for one in before)
 
 
-def move(connection: Connection, held: Held, run: int, to: RunState, *, reason: str | None = None) -> None:
-    """The driver's run becomes `to`, or is that already. Raises DriverReplaced, and RunMoved where it is in no state
-    that `to` may follow."""
+def move(
+    connection: Connection,
+    held: Held,
+    run: int,
+    to: RunState,
+    *,
+    reason: str | None = None,
+    told: Mapping[str, Any] | None = None,
+) -> None:
+    """The driver's run becomes `to`, or is that already. `told`: what notices of it say beside the run. Raises
+    DriverReplaced, and RunMoved where it is in no state that `to` may follow."""
     row = {
         **_named(held),
         "run": run,
@@ -99,13 +109,21 @@ def move(connection: Connection, held: Held, run: int, to: RunState, *, reason: 
         "ends": has_ended(to),
         "reason": None if reason is None else mask(reason),
     }
-    if not connection.execute(statement("run", "move"), row).rowcount:
-        refusal = _refusal(connection, held, run, f"it cannot become {to.value}")
-        if isinstance(refusal, DriverReplaced) or read_run(connection, run).state is not to:
-            raise refusal
+    with connection.transaction():
+        if connection.execute(statement("run", "move"), row).rowcount:
+            tell(connection, run, told)
+            return
+    refusal = _refusal(connection, held, run, f"it cannot become {to.value}")
+    if isinstance(refusal, DriverReplaced) or read_run(connection, run).state is not to:
+        raise refusal
 
 
-def cancel(connection: Connection, run: int, *, by: str) -> None:
+def tell(connection: Connection, run: int, more: Mapping[str, Any] | None = None) -> None:
+    """Send the notices of how a run stands, in the transaction that made it so; `more` is added to what they say."""
+    notices.of_run(connection, read_run(connection, run), more)
+
+
+def cancel(connection: Connection, run: int, *, by: str, reason: str | None = None) -> None:
     """End a run before migrations began: its driver's next step is refused. Raises RunNotFound, RunMoved."""
     with one_at_a_time(connection):
         connection.execute(statement("run", "hold"), {"run": run})
@@ -113,8 +131,9 @@ def cancel(connection: Connection, run: int, *, by: str) -> None:
         if not may_cancel(found.state, timeline(connection, run)):
             why = found.reason or ("its migrations have begun" if not has_ended(found.state) else "it has ended")
             raise RunMoved(f"run {run} is {found.state.value} and cannot be cancelled: {why}")
-        row = {"run": run, "to": RunState.CANCELLED.value, "reason": f"cancelled by {by}"}
-        connection.execute(statement("run", "cancel"), row)
+        why = f"cancelled by {by}" + (f": {mask(reason)}" if reason else "")
+        connection.execute(statement("run", "cancel"), {"run": run, "to": RunState.CANCELLED.value, "reason": why})
+        tell(connection, run)
 
 
 def built(connection: Connection, held: Held, run: int, digest: str, manifest: Mapping[str, Any]) -> None:
@@ -221,6 +240,12 @@ def one_at_a_time(connection: Connection) -> Iterator[None]:
             yield
     except postgres.UndefinedTable as error:
         raise not_migrated(error) from None
+
+
+def _told(connection: Connection, runs: Sequence[int]) -> tuple[int, ...]:
+    for run in runs:
+        tell(connection, run)
+    return tuple(runs)
 
 
 def not_migrated(error: postgres.UndefinedTable) -> NotMigrated:

@@ -118,3 +118,20 @@ class Lock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.owner or 'nobody'} at epoch {self.epoch}"
+
+
+class Notice(models.Model):
+    """An event of which somebody is told."""
+
+    id = models.BigAutoField(primary_key=True)
+    notice = models.TextField()
+    key = models.TextField()
+    event = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "tandem_notice"
+
+    def __str__(self) -> str:
+        return f"{self.notice}: {self.key}"

@@ -33,6 +33,13 @@ def read(connection: Connection, name: str) -> Release | None:
     return next(iter(_rows(connection, "read", {"name": name})), None)
 
 
+def named(connection: Connection, name: str) -> Release | None:
+    """The release that has exactly this name, digest or commit. A name that somebody else gave may begin as one of
+    ours does."""
+    found = read(connection, name)
+    return found if found is not None and name in (found.release, found.digest, found.commit) else None
+
+
 def newest(connection: Connection, count: int) -> list[Release]:
     """Releases: those that were live last first, then those that never were."""
     return _rows(connection, "newest", {"count": count})

@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from django_tandem.pipeline.stages import RunState
+from django_tandem.release.manifest import RELEASE_DIGITS
 
-Kind = Literal["ship", "rollback"]
+Kind = Literal["ship", "rollback", "activate"]
 Policy = Literal["supersede", "queue", "reject"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run. `digest`: of the manifest, once it is built; `reason`: why it ended; `seconds`: how long it took, or has
-    taken so far."""
+    """A run. `commit`: of an activation the name of its release; `digest`: of the manifest, once it is built; `reason`:
+    why it ended; `seconds`: how long it took, or has taken so far."""
 
     id: int
     kind: Kind
@@ -31,6 +32,11 @@ class Run:
     reason: str | None
     superseded_by: int | None
     seconds: float
+
+    @property
+    def release(self) -> str:
+        """The name of its release, which the fence gets."""
+        return self.commit if self.kind == "activate" else self.commit[:RELEASE_DIGITS]
 
 
 class Begun(NamedTuple):

@@ -8,15 +8,23 @@ from dataclasses import dataclass
 
 import psycopg
 
-from django_tandem.errors import AnotherDrives, DatabaseUnreachable, NothingToResume, ReleaseNotFound
-from django_tandem.pipeline import approval, ledger, releases
-from django_tandem.pipeline.drive import drive
+from django_tandem.errors import (
+    AnotherDrives,
+    DatabaseUnreachable,
+    NothingStandsBy,
+    NothingToResume,
+    PipelineBusy,
+    ReleaseNotFound,
+)
+from django_tandem.pipeline import approval, ledger, lock, releases, retention
+from django_tandem.pipeline.activation import Patience
+from django_tandem.pipeline.drive import drive, drive_as
 from django_tandem.pipeline.driving import Event
 from django_tandem.pipeline.ground import Ground
 from django_tandem.pipeline.hear import heard, listen
 from django_tandem.pipeline.run import Begun, Run
-from django_tandem.pipeline.stages import RunState, has_ended
-from django_tandem.queue import fence
+from django_tandem.pipeline.stages import SWITCH, WAITING, RunState, has_ended
+from django_tandem.pipeline.tip import tip
 from django_tandem.queue.connect import Connection, address, connect
 from django_tandem.release import source
 
@@ -40,8 +48,8 @@ def ship(ground: Ground, ref: str | None, caller: Caller) -> Run:
     Raises CannotBuild where there is no such commit, PipelineBusy.
     """
     pipeline = ground.tandem.file.pipeline
+    commit = source.resolve(ground.tandem.root, ref) if ref else tip(ground.tandem)
     ref = ref or pipeline.ref
-    commit = source.resolve(ground.tandem.root, ref)
     with _connected(ground) as connection:
         run = ledger.begin_run(connection, commit, ref=ref, by=caller.by, via=caller.via, policy=pipeline.while_busy)
         caller.begun(run)
@@ -52,7 +60,7 @@ def rollback(ground: Ground, name: str | None, caller: Caller) -> Run:
     """Go back to the release `name` (None: the one that was live before), by the same fork; how its run ended. Raises
     ReleaseNotFound."""
     with _connected(ground) as connection:
-        release = _release_before(connection) if name is None else releases.read(connection, name)
+        release = retention.before(connection) if name is None else releases.read(connection, name)
         if release is None or release.removed_at is not None:
             what = "no release before the live one" if name is None else f"{name}: no release of this name"
             raise ReleaseNotFound(f"{what} is there; tandem pipeline list shows what was shipped")
@@ -68,6 +76,34 @@ def rollback(ground: Ground, name: str | None, caller: Caller) -> Run:
         )
         caller.begun(run)
         return _drive_in_turn(ground, connection, run.run.id, caller)
+
+
+def activate(ground: Ground, name: str, caller: Caller, patience: Patience) -> Run:
+    """Move the fence to the release `name`, whose servers somebody else started; how its run ended.
+
+    Raises AnotherDrives while a run is driven, PipelineBusy where one stands that nobody drives, NothingStandsBy where
+    the release is not ready: then nothing has changed.
+    """
+    with _connected(ground) as connection:
+        built = releases.named(connection, name)
+        with connection.transaction():
+            run = ledger.begin_run(
+                connection,
+                built.release if built else name,
+                ref=None,
+                by=caller.by,
+                via=caller.via,
+                policy="queue",
+                kind="activate",
+                digest=built.digest if built else None,
+            )
+            _must_be_alone(connection, run.run.id)
+            held = lock.acquire(connection, run=run.run.id)
+        caller.begun(run)
+        ended = drive_as(held, ground, connection, run.run.id, caller.tell, patience)
+        if ended.state is RunState.FAILED and not _was_switched(connection, ended.id):
+            raise NothingStandsBy(ended.reason or f"{name} is not ready")
+        return ended
 
 
 def resume(ground: Ground, run: int | None, caller: Caller) -> Run:
@@ -114,7 +150,14 @@ def _drive_in_turn(ground: Ground, connection: Connection, run: int, caller: Cal
     return found
 
 
-def _release_before(connection: Connection) -> releases.Release | None:
-    live = fence.read(connection).release
-    good = [one for one in releases.newest(connection, 100) if one.verified_at and not one.removed_at]
-    return next((one for one in good if one.release != live), None)
+def _must_be_alone(connection: Connection, run: int) -> None:
+    for other in ledger.newest_runs(connection, 1000, only_open=True):
+        if other.id != run and other.state not in WAITING:
+            raise PipelineBusy(
+                f"run {other.id} ({other.release}) is {other.state.value}: let it end, or go on with it by "
+                f"tandem pipeline resume {other.id}"
+            )
+
+
+def _was_switched(connection: Connection, run: int) -> bool:
+    return any((step.stage, step.step) == SWITCH for step in ledger.timeline(connection, run))

@@ -89,7 +89,10 @@ _BEHIND_THE_SWITCH = (SWITCH, DRAIN, PROVE, VERIFY)
 
 
 def plan(kind: str, *, gate: bool) -> tuple[Step, ...]:
-    """The steps of a run of `kind`: a rollback forks a release that is there. `gate`: whether somebody is asked."""
+    """The steps of a run of `kind`: a rollback forks a release that is there, an activation moves the fence to servers
+    that somebody else keeps. `gate`: whether somebody is asked."""
+    if kind == "activate":
+        return PREPARE, SWITCH
     if kind == "rollback":
         return FORK
     return (SOURCE, BUILD, TRIAL, *((APPROVAL,) if gate else ()), *FORK)
@@ -115,13 +118,18 @@ class Next(NamedTuple):
     ends: RunState | None = None
 
 
-def next_step(steps: Sequence[Done], plan: Sequence[Step]) -> Next:
+def way_back(kind: str) -> tuple[Step, ...]:
+    """The steps that undo a switch. An activation ends no servers."""
+    return (SWITCH_BACK,) if kind == "activate" else RETURN
+
+
+def next_step(steps: Sequence[Done], plan: Sequence[Step], back: Sequence[Step] = RETURN) -> Next:
     """What a driver who takes over does next, by the ledger's `steps` in their order. A step that was begun and not
-    ended is done again; a leg's own rows say nothing about the whole."""
+    ended is done again; a leg's own rows say nothing about the whole. `back`: the way back."""
     last = {Step(one.stage, one.step): one.state for one in steps if one.leg is None}
     went_back = any(step in last for step in RETURN)
     if went_back or any(last.get(step) == "failed" for step in _BEHIND_THE_SWITCH):
-        return _first(last, RETURN, RunState.ROLLED_BACK)
+        return _first(last, back, RunState.ROLLED_BACK)
     return _first(last, plan, RunState.LIVE)
 
 
@@ -141,5 +149,5 @@ def legs_done(steps: Iterable[Done], step: Step) -> set[str]:
 
 
 def may_cancel(state: RunState, steps: Iterable[Done]) -> bool:
-    """Whether the run may still be cancelled: nothing is after migrations began."""
-    return not has_ended(state) and not any((one.stage, one.step) == MIGRATE for one in steps)
+    """Whether the run may still be cancelled: nothing is after migrations began, or where there are none the switch."""
+    return not has_ended(state) and not any((one.stage, one.step) in (MIGRATE, SWITCH) for one in steps)

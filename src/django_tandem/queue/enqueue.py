@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django_tandem.errors import AlreadyEnqueued, InvalidJob
 from django_tandem.queue import limits, prepared
 from django_tandem.queue.arguments import Arguments, dump_arguments
+from django_tandem.queue.connect import Connection
 from django_tandem.queue.encryption import digest
 from django_tandem.queue.keys import Limit, Unique, limit_key, unique_key
 from django_tandem.queue.options import Options
@@ -47,16 +48,8 @@ def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     Of a task that is unique it may be a job that was there before. Raises InvalidJob or AlreadyEnqueued, before
     anything is written.
     """
-    path = task.module_path
-    run_after = aware(path, task.run_after, lambda: _reserve(options.database, 0)[1])
-    job = {
-        "queue": task.queue_name,
-        "task": path,
-        "arguments": _stored(dump_arguments(path, args, kwargs, options.max_bytes), options),
-        "backend": task.backend,
-        "priority": task.priority,
-        "head_start": head_start(task.priority, options.patience_of(task.queue_name)),
-    }
+    run_after = aware(task.module_path, task.run_after, lambda: _reserve(options.database, 0)[1])
+    job = _job(task, args, kwargs, options)
     on_commit = _waits_for_another_database(options.database)
     if not on_commit and run_after is None and not _has_more(task):
         job_id, at, _ = prepared.execute(options.database, _ENQUEUE, job)
@@ -65,6 +58,29 @@ def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     if on_commit:
         return _enqueue_on_commit(options.database, job)
     return _enqueue_with_more(options.database, job, task)
+
+
+def enqueue_on(
+    connection: Connection, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Options
+) -> int | None:
+    """Write one job on a connection of the queue's own, in the transaction that is open on it; its id, or None where an
+    unfinished job has its unique key. For a task without `run_after`, and without a limit, which Django's connection
+    looks after. Raises InvalidJob, before anything is written."""
+    job = _job(task, args, kwargs, options) | {"id": None, "run_after": None, **_more(task, args, kwargs, options)}
+    row = connection.execute(_ENQUEUE_AS, job).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _job(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Options) -> dict[str, Any]:
+    path = task.module_path
+    return {
+        "queue": task.queue_name,
+        "task": path,
+        "arguments": _stored(dump_arguments(path, args, kwargs, options.max_bytes), options),
+        "backend": task.backend,
+        "priority": task.priority,
+        "head_start": head_start(task.priority, options.patience_of(task.queue_name)),
+    }
 
 
 def _has_more(task: Task[..., Any]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, cast
 
 from psycopg import errors as postgres
 
@@ -27,6 +28,12 @@ def read(connection: Connection) -> Fence:
     if row is None:
         raise NotMigrated("Tandem's tables are missing; run: tandem manage migrate")
     return Fence(*row)
+
+
+def since(connection: Connection) -> datetime:
+    """When it moved last, or was made."""
+    (changed_at,) = connection.execute(statement("fence", "since")).fetchone() or ()
+    return cast(datetime, changed_at)
 
 
 def take_if_empty(connection: Connection, release: str) -> Fence:

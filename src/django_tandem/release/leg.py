@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
 
 from django_tandem.errors import LegFailed
 from django_tandem.release.hosts.host import Host
@@ -22,12 +23,18 @@ LOOK_EVERY_S = 0.02
 MOST_DEATHS = 3
 
 
+class Expected(NamedTuple):
+    """`digest`: that of the settings that a leg's server should have; `headers`: with what its pages are asked for."""
+
+    digest: str
+    headers: Mapping[str, str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Leg:
     """`address` is that of the role, `words` the command of its server, `environment` all that it gets, `folder` that
-    of the release on the host, `drain_s` what it is given to end; `digest`: that of the settings it should have;
-    `headers`: those with which its pages are asked for; `embedded`: the folder of the database that the host is to keep
-    running."""
+    of the release on the host, `drain_s` what it is given to end; `expect` finds out what it should say of itself;
+    `embedded`: the folder of the database that the host is to keep running."""
 
     role: str
     host: Host
@@ -37,12 +44,23 @@ class Leg:
     environment: Mapping[str, str] = field(repr=False)
     folder: str
     drain_s: float
-    digest: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    expect: Callable[[], Expected] = field(repr=False, compare=False)
     embedded: str | None = None
+
+    @cached_property
+    def expected(self) -> Expected:
+        """Found out when it is first wanted: of a release that only goes, it never is."""
+        return self.expect()
 
     def __str__(self) -> str:
         return f"{self.role} on {self.host.name}"
+
+
+def prepare(leg: Leg) -> dict[str, Any]:
+    """Find out what the leg's server should say of itself, then have it stand by. Raises CannotBuild and
+    ConfigurationError where its settings do not load, and what stand_by does."""
+    told = leg.expected.digest
+    return {**stand_by(leg), "config_digest": told}
 
 
 def stand_by(leg: Leg) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from django_tandem.release.build import configuration_of
 from django_tandem.release.environment import Environment
 from django_tandem.release.hosts.host import Host
 from django_tandem.release.hosts.places import Places
-from django_tandem.release.leg import Leg
+from django_tandem.release.leg import Expected, Leg
 from django_tandem.release.manifest import Manifest
 
 # What `manage.py migrate` says before each, and the last line of a traceback.
@@ -113,7 +114,6 @@ def _leg(
 ) -> Leg:
     role = theirs.file.roles[name]
     ours = _process_variables(theirs, name, made, variables)
-    said = _settings(theirs, name, made, ours)
     return Leg(
         role=name,
         host=host,
@@ -123,14 +123,13 @@ def _leg(
         environment=ours,
         folder=str(theirs.root),
         drain_s=role.drain,
-        digest=said["digest"],
-        headers=headers_of(said["settings"]),
+        expect=partial(_expected, theirs, name, made, ours),
         embedded=embedded,
     )
 
 
-def _settings(theirs: Tandem, role: str, made: Environment, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Those that a server of the role should have, secrets masked, and their digest: found out in a process like it."""
+def _expected(theirs: Tandem, role: str, made: Environment, variables: Mapping[str, str]) -> Expected:
+    """By the settings that a server of the role should have: found out in a process like it."""
     words = commands.settings_digest(made.executable)
     done = run(words, cwd=theirs.root, timeout_s=DIGEST_S, env=variables)
     if not done.ok:
@@ -139,7 +138,7 @@ def _settings(theirs: Tandem, role: str, made: Environment, variables: Mapping[s
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     if "problems" in said:
         raise ConfigurationError(said["problems"])
-    return said
+    return Expected(said["digest"], headers_of(said["settings"]))
 
 
 def _process_variables(

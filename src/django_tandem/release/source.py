@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from django_tandem.errors import CannotBuild, ToolMissing
+from django_tandem.config.secrets import mask
+from django_tandem.errors import CannotBuild, Refused, ToolMissing
 from django_tandem.processes.command import Done, run
 
 TIMEOUT_S = 600.0
+FETCH_S = 60.0
 
 # A person's own configuration of git must not change what the files of a commit are.
 _SETTINGS = ("-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "core.quotepath=false", "-c", "color.ui=false")
@@ -36,6 +38,29 @@ def resolve(folder: Path, ref: str) -> str:
             raise CannotBuild(f"{folder} is in no git repository ({_last(inside)}): a release is a commit")
         raise CannotBuild(f"{ref}: no commit of this name in {folder}: name a branch, a tag or a commit that is there")
     return done.stdout.strip()
+
+
+def fetch(folder: Path, remote: str, ref: str) -> str:
+    """The commit (40 digits) that `ref`, a branch or a tag, names in `remote` now; its files are here then. Nothing of
+    the repository of `folder` is changed but a ref of Tandem's own. Raises CannotBuild, also after FETCH_S."""
+    kept = f"refs/tandem/{remote}/{ref}"
+    words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
+    done = _git(folder, *words, remote, f"+{ref}:{kept}", timeout_s=FETCH_S)
+    if not done.ok:
+        raise CannotBuild(mask(f"git fetch {remote} {ref} in {folder} {done.ended()}: {_last(done)}"))
+    return resolve(folder, kept)
+
+
+def hooks(repository: Path) -> tuple[Path, bool]:
+    """Where git looks for the hooks of `repository`, and whether it is bare. Raises CannotBuild where it is none, and
+    Refused where that folder is not its own."""
+    bare, common, folder = _must(
+        repository, "rev-parse", "--is-bare-repository", "--git-common-dir", "--git-path", "hooks"
+    ).splitlines()
+    own, there = (repository / common).resolve(), (repository / folder).resolve()
+    if not there.is_relative_to(own):
+        raise Refused(f"git looks for the hooks of {repository} in {there}, which core.hooksPath names")
+    return there, bare == "true"
 
 
 def committed_at(folder: Path, commit: str) -> int:
@@ -99,12 +124,12 @@ def _must(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def _git(folder: Path, *words: str) -> Done:
+def _git(folder: Path, *words: str, timeout_s: float = TIMEOUT_S) -> Done:
     # A hook runs with GIT_DIR and more of its own repository, which say where git looks whatever the folder is.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     env |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        return run(_command(words), cwd=folder, timeout_s=TIMEOUT_S, env=env)
+        return run(_command(words), cwd=folder, timeout_s=timeout_s, env=env)
     except FileNotFoundError:
         if not folder.is_dir():
             raise CannotBuild(f"{folder}: no such folder") from None

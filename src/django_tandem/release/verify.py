@@ -43,7 +43,7 @@ def _identity(leg: Leg) -> dict[str, Any]:
     who = seen.get("who")
     if who is None:
         raise LegFailed(f"{leg}: the server of {leg.release} is gone: {seen['reason']}")
-    expected = {"role": leg.role, "release": leg.release, "config_digest": leg.digest, "state": "active"}
+    expected = {"role": leg.role, "release": leg.release, "config_digest": leg.expected.digest, "state": "active"}
     for key, right in expected.items():
         if who.get(key) != right:
             shown = {name: str(value)[:12] for name, value in ((key, who.get(key)), ("right", right))}
@@ -76,12 +76,16 @@ def _page(leg: Leg, path: str, watch: Watch) -> Mapping[str, float]:
     deadline = time.monotonic() + watch.seconds
     while not taken or time.monotonic() < deadline:
         began = time.monotonic()
-        answer = ask.get(leg.address, path, timeout_s=ASK_S, headers=leg.headers)
+        answer = ask.get(leg.address, path, timeout_s=ASK_S, headers=leg.expected.headers)
         taken.append(time.monotonic() - began)
         if answer is None:
             raise LegFailed(f"{leg}: {path} was not answered within {ASK_S:.0f} s")
         if answer.status >= 500 or answer.status == BAD_REQUEST:
-            host = f" to Host {leg.headers.get('Host')}: see ALLOWED_HOSTS" if answer.status == BAD_REQUEST else ""
+            host = (
+                f" to Host {leg.expected.headers.get('Host')}: see ALLOWED_HOSTS"
+                if answer.status == BAD_REQUEST
+                else ""
+            )
             raise LegFailed(f"{leg}: {path} was answered with status {answer.status}{host}")
         time.sleep(ASK_EVERY_S)
     p95 = statistics.quantiles(taken, n=20)[-1] if len(taken) > 1 else taken[0]

@@ -19,18 +19,32 @@ NEED_A_PROJECT = [
     ("pipeline", "list"),
     ("pipeline", "show", "1"),
     ("pipeline", "log", "1"),
+    ("pipeline", "cancel", "1"),
+    ("pipeline", "notify", "chat"),
+    ("pipeline", "hook", "install"),
+    ("pipeline", "hook", "remove"),
+    ("pipeline", "watch"),
     ("pipeline", "resume"),
     ("queues", "drain", "default"),
     ("queues", "list"),
     ("queues", "pause", "default"),
     ("queues", "resume", "default"),
     ("reject", "1"),
+    ("release", "activate", "r2"),
+    ("release", "current"),
+    ("release", "list"),
+    ("release", "retire", "r1"),
     ("rollback",),
     ("schedules", "list"),
     ("schedules", "run", "nightly"),
     ("schedules", "pause", "nightly"),
     ("schedules", "resume", "nightly"),
     ("serve", "async"),
+    ("servers", "drain", "7"),
+    ("servers", "list"),
+    ("servers", "prove"),
+    ("servers", "start"),
+    ("servers", "stop", "7"),
     ("ship",),
     ("status",),
     ("tasks", "list"),
@@ -57,9 +71,10 @@ def commands(group=main.tandem, words=("tandem",)):
 
 
 def test_the_commands_that_tests_speak_of_are_all_there_are():
-    groups = {words[1] for words, command in commands() if isinstance(command, click.Group) and words[1:]}
     leaves = {words[1:] for words, command in commands() if not isinstance(command, click.Group)}
-    assert leaves == {words[: 2 if words[0] in groups else 1] for words in NEED_A_PROJECT}
+    spoken_of = {words[:count] for words in NEED_A_PROJECT for count in range(1, len(words) + 1)}
+    assert leaves <= spoken_of
+    assert all(any(words[: len(leaf)] == leaf for leaf in leaves) for words in NEED_A_PROJECT)
 
 
 def test_every_command_and_option_says_what_it_is_for():
@@ -148,6 +163,7 @@ CODES = {
     errors.PipelineBusy("busy"): 3,
     errors.RunMoved("moved"): 3,
     errors.GateClosed("closed"): 3,
+    errors.NoticeFailed("untold"): 1,
     errors.AnotherDrives("locked"): 3,
     errors.DriverReplaced("lost"): 3,
 }

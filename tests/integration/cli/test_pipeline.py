@@ -125,6 +125,22 @@ def test_one_is_rejected_with_a_reason(tandem, asking, state):  # noqa: F811
     assert "because  not on a Friday" in tandem("pipeline", "show", str(asking)).stdout
 
 
+def test_one_is_cancelled_until_its_migrations_begin(tandem, asking, ledgers, held, begin, state):  # noqa: F811
+    done = tandem("pipeline", "cancel", str(asking), "--reason", "wrong branch")
+    assert done.stdout == f"run {asking} is cancelled: cancelled by {getpass.getuser()}: wrong branch\n"
+    assert tandem("approve", str(asking)).returncode == 3
+    again = tandem("pipeline", "cancel", str(asking))
+    assert (again.returncode, again.stdout) == (3, "")
+    run = begin(OTHER).run.id
+    ledger.move(ledgers, held, run, RunState.RUNNING)
+    ledger.move(ledgers, held, run, RunState.FORKING)
+    ledger.began(ledgers, held, run, stages.MIGRATE)
+    refused = tandem("pipeline", "cancel", str(run))
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr == f"tandem: run {run} is forking and cannot be cancelled: its migrations have begun\n"
+    assert state(run) == "forking"
+
+
 @pytest.mark.parametrize("word", ["approve", "reject"])
 def test_a_decision_that_cannot_be_is_refused_with_code_3(tandem, asking, begin, word):  # noqa: F811
     done = tandem(word, str(asking), "--digest", "e" * 64)
@@ -136,7 +152,9 @@ def test_a_decision_that_cannot_be_is_refused_with_code_3(tandem, asking, begin,
     assert done.stderr == (f"tandem: run {asking} was superseded by run {newer}: its approval can no longer be given\n")
 
 
-@pytest.mark.parametrize("words", [("approve",), ("reject",), ("pipeline", "show"), ("pipeline", "log")])
+@pytest.mark.parametrize(
+    "words", [("approve",), ("reject",), ("pipeline", "show"), ("pipeline", "log"), ("pipeline", "cancel")]
+)
 def test_an_unknown_run_is_code_2(tandem, ledgers, words):  # noqa: F811
     done = tandem(*words, "7")
     assert (done.returncode, done.stdout) == (2, "")

@@ -9,7 +9,8 @@ from tests.integration.queue.conftest import register
 
 
 def test_before_the_first_server(office):
-    assert office.json("status") == {"servers": [], "fence": {"release": None, "epoch": 0}, "queues": []}
+    nothing = {"servers": [], "fence": {"release": None, "epoch": 0}, "orphans": [], "queues": []}
+    assert office.json("status") == nothing
     told = office.tandem("status").stdout
     assert "no release may claim yet (epoch 0)" in told
     assert "no server runs: tandem up" in told
@@ -41,7 +42,8 @@ def test_servers_and_queues(tandem, database, hand):
     done = tandem("status", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     facts = json.loads(done.stdout)
-    assert set(facts) == {"servers", "fence", "queues"}
+    assert set(facts) == {"servers", "fence", "orphans", "queues"}
+    assert [(one["host"], one["release"]) for one in facts["orphans"]] == [("here", "test")]
     assert facts["fence"] == {"release": release, "epoch": fence.read(database).epoch}
     ages = [one.pop("heartbeat_age_s") for one in facts["servers"]]
     assert [age // 10 for age in ages] == [0, 0, 9]

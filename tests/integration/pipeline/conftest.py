@@ -22,6 +22,7 @@ OTHER = "deed" + "0" * 36
 _EMPTY = """
     ALTER TABLE tandem_step DISABLE TRIGGER USER;
     ALTER TABLE tandem_approval DISABLE TRIGGER USER;
+    DELETE FROM tandem_notice;
     DELETE FROM tandem_lock;
     DELETE FROM tandem_approval;
     DELETE FROM tandem_step;

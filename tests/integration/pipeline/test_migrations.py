@@ -10,10 +10,10 @@ from django.db.migrations.loader import MigrationLoader
 
 from django_tandem.errors import NotMigrated
 from django_tandem.pipeline import ledger
-from django_tandem.pipeline.models import Approval, Lock, Release, Run, Step
+from django_tandem.pipeline.models import Approval, Lock, Notice, Release, Run, Step
 from django_tandem.pipeline.stages import BUILD
 
-TABLES = {"tandem_approval", "tandem_lock", "tandem_release", "tandem_run", "tandem_step"}
+TABLES = {"tandem_approval", "tandem_lock", "tandem_notice", "tandem_release", "tandem_run", "tandem_step"}
 BACKEND = "django_tandem.queue.backend.TandemBackend"
 
 
@@ -62,7 +62,7 @@ def test_only_the_database_that_carries_the_queue_gets_the_tables(migrate, ledge
     assert tables(ledgers) == TABLES
 
 
-@pytest.mark.parametrize("model", [Approval, Lock, Release, Run, Step])
+@pytest.mark.parametrize("model", [Approval, Lock, Notice, Release, Run, Step])
 def test_every_model_has_the_columns_of_its_table(model, ledgers):
     with connection.cursor() as cursor:
         columns = {

@@ -144,7 +144,7 @@ def test_a_role_that_a_release_no_longer_has_is_stopped_with_the_old_one(office)
     (office.folder / "tandem.toml").write_text(text[: text.index("[roles.reports]")])
     release = office.repository.commit("and without it")[:12]
     assert office.ship()["state"] == "live"
-    assert [(one["role"], one["release"]) for one in office.servers()] == [("backoffice", release), ("async", release)]
+    assert {(one["role"], one["release"]) for one in office.servers()} == {("backoffice", release), ("async", release)}
 
 
 def test_what_cannot_be_is_refused(office):
@@ -173,3 +173,20 @@ def test_a_database_that_fails_under_a_driver_is_told_and_the_run_is_resumed(sho
     done = shop.tandem("pipeline", "resume", "--json")
     assert done.returncode == 0, done.stderr
     assert shop.live() == target
+
+
+def test_what_a_cancelled_run_had_standing_by_is_ended(shop):
+    before, gate = shop.live(), shop.folder / "gate"
+    shop.change(
+        f"\nimport pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists():\n    time.sleep(0.01)\n",
+        "office/wsgi.py",
+    )
+    driver = shop.start("ship")
+    shop.began(PREPARE, driver)
+    run = shop.json("pipeline", "list", "--open")[0]["id"]
+    assert shop.tandem("pipeline", "cancel", str(run), "--reason", "wrong branch").returncode == 0
+    gate.touch()
+    assert driver.wait(LONG_S) == 1
+    assert f"run {run} is cancelled: cancelled by" in driver.output
+    assert shop.releases() == [before] * 2
+    assert {one["release"] for one in shop.servers()} == {before}

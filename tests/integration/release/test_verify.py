@@ -5,7 +5,7 @@ import pytest
 from django_tandem.errors import LegFailed
 from django_tandem.release.asked import headers_of
 from django_tandem.release.hosts.local import LocalHost
-from django_tandem.release.leg import Leg
+from django_tandem.release.leg import Expected, Leg
 from django_tandem.release.verify import Watch, pages
 from tests.integration.serve.servers import Server
 
@@ -25,8 +25,8 @@ def leg(office):
     def leg(**settings):
         return Leg(
             role="backoffice", host=LocalHost("local", office.folder), release="r1",
-            address=f"127.0.0.1:{office.port}", words=[], environment={}, folder="", drain_s=1, digest="",
-            headers=headers_of({**SETTINGS, **settings}),
+            address=f"127.0.0.1:{office.port}", words=[], environment={}, folder="", drain_s=1,
+            expect=lambda: Expected("", headers_of({**SETTINGS, **settings})),
         )  # fmt: skip
 
     return leg

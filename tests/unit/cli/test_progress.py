@@ -24,8 +24,9 @@ CHECK = {
                  {"level": "note", "what": "unsaid", "instead": ""}],
 }  # fmt: skip
 RUN = SimpleNamespace(
-    id=7, kind="ship", commit="4f2a91c0b1d2" + "0" * 28, state=RunState.LIVE, seconds=3.0, reason=None
-)
+    id=7, kind="ship", commit="4f2a91c0b1d2" + "0" * 28, release="4f2a91c0b1d2", state=RunState.LIVE, seconds=3.0,
+    reason=None,
+)  # fmt: skip
 
 
 class Screen:

@@ -1,7 +1,14 @@
 """Every mistake in tandem.toml is told in its own words: the key's path, what it is, what would be right."""
 
+from typing import get_args
+
 import pytest
 
+from django_tandem.config.schema import Event
+
+A_URL = "expected a URL: https://HOST/PATH"
+AN_EVENT = ", ".join(f'"{event}"' for event in get_args(Event)[:-1]) + ' or "orphan"'
+A_REMOTE = "expected the name that git has for a remote, such as origin"
 SHORT_NAME = "expected a short name: lower case letters, digits, - and _"
 MISTAKES = {
     "[roles.async]\nthreads = 0": ["roles.async.threads: 0, expected at least 1"],
@@ -56,6 +63,30 @@ MISTAKES = {
     "[roles.async]\n[overlay]\nallow = 'X'": ["overlay.allow: 'X', expected a list"],
     "[roles.async]\n[overlay]\nallow = [3]": ["overlay.allow.0: 3, expected a string"],
     "[roles.async]\n[database]\nallias = 'x'": ["database.allias: unknown key, expected alias"],
+    "[roles.async]\n[pipeline]\nremote = 'https://ada:sesame@h/office.git'": [
+        f"pipeline.remote: 'https://ada:********@h/office.git', {A_REMOTE}"
+    ],
+    "[roles.async]\n[notices.chat]": ["notices.chat: has no webhook and no command, expected one of them"],
+    "[roles.async]\n[notices.chat]\ncommand = ['a']\nwebhook = 'https://h/sesame'": [
+        "notices.chat: has a webhook and a command, expected one of them"
+    ],
+    "[roles.async]\n[notices.chat]\ncommand = []": ["notices.chat.command: [], expected at least one"],
+    "[roles.async]\n[notices.chat]\ncommand = ['a']\nevents = []": [
+        f"notices.chat.events: empty, expected at least one of {', '.join(get_args(Event))}"
+    ],
+    "[roles.async]\n[notices.x]\ncommand = ['a']\ntimeout = 301": ["notices.x.timeout: 301, expected at most 300"],
+    "[roles.async]\n[notices.chat]\ncommand = ['a']\nevents = ['lives']": [
+        f"notices.chat.events.0: 'lives', expected {AN_EVENT}"
+    ],
+    "[roles.async]\n[notices.x]\nwebhok = 'https://h/sesame'": ["notices.x.webhok: unknown key, expected webhook"],
+    **{
+        f"[roles.async]\n[notices.chat]\nwebhook = {url}": [f"notices.chat.webhook: {A_URL}"]
+        for url in ("'h/sesame'", "'ftp://h/sesame'", "'https://ada:sesame@h/'", "'https://h/ses ame'", "''")
+    },
+    "[roles.async]\n[notices.chat]\nwebhook = 7": [f'notices.chat.webhook: {A_URL}, or {{ from_env = "VARIABLE" }}'],
+    "[roles.async]\n[notices.chat]\nwebhook = { from_env = 'CHAT' }": [
+        "notices.chat.webhook: the environment variable CHAT is not set"
+    ],
     "[roles.async.environment]\nPGUSER = 3": [
         'roles.async.environment.PGUSER: expected a string, or { from_env = "VARIABLE" }'
     ],
@@ -113,3 +144,10 @@ def test_what_may_be_a_secret_is_not_repeated(told):
 def test_a_long_value_is_named_by_its_type(told):
     (line,) = told(f"[roles.async]\nhealth = '{'x' * 200}'")
     assert line == "tandem.toml: roles.async.health: str, expected HOST:PORT or unix:/path"
+
+
+def test_a_webhook_that_is_wrong_in_a_variable_is_not_shown(told):
+    text = "[roles.async]\n[notices.chat]\nwebhook = { from_env = 'CHAT' }"
+    assert told(text, CHAT="sesame") == [
+        f"tandem.toml: notices.chat.webhook: the environment variable CHAT is no such URL, {A_URL}"
+    ]

@@ -1,13 +1,14 @@
 """docs/reference/tandem.toml says what the schema says, names every key of it, and is a file that Tandem reads."""
 
 import re
+from typing import get_args
 
 import pytest
 from annotated_types import Ge, Le
 
 from django_tandem.config import overlay_rules
 from django_tandem.config.read import read, tomllib
-from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, Overlay, Pipeline, Queue
+from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, Event, Notice, Overlay, Pipeline, Queue
 from tests.office import ROOT
 
 TEXT = (ROOT / "docs" / "reference" / "tandem.toml").read_text()
@@ -95,6 +96,7 @@ def test_its_examples_are_right(write):
             "PAGES_DATABASE_PASSWORD": "sesame",
             "OFFICE_QUEUE_KEYS": KEY,
             "OFFICE_FORMER_QUEUE_KEYS": KEY,
+            "OFFICE_CHAT_WEBHOOK": "https://chat.example/services/T0/B0/x",
         },
     )
     file = tandem.file
@@ -102,6 +104,8 @@ def test_its_examples_are_right(write):
     assert file.overlay.allow
     assert file.roles["async"].queues == ("default", "reports")
     assert set(file.roles) == {"backoffice", "async", "reports"}
+    assert tandem.webhooks["chat"].get_secret_value() == "https://chat.example/services/T0/B0/x"
+    assert file.notices["pager"].command
     assert all(role.settings for name, role in file.roles.items() if name != "reports")
     assert len(re.findall("^#: ", TEXT, re.MULTILINE)) == len(re.findall("^#:", TEXT, re.MULTILINE))
 
@@ -121,3 +125,15 @@ def test_it_tells_every_variable_that_tandem_reads():
     read_there = set(re.findall(r"environ(?:\.get\(|\[)\"(TANDEM_\w+)\"", source))
     assert read_there <= told
     assert all(f'"{name}"' in source for name in told)
+
+
+def test_every_key_of_a_notice_is_explained_beside_its_default():
+    section = TEXT.partition("\n#: [notices.chat]\n")[2].partition("# ---")[0]
+    for key, field in Notice.model_fields.items():
+        match = re.search(rf"(?:^# .*\n)+(?:#: \[.*\]\n)?#: {key} = (.*)", section, re.MULTILINE)
+        assert match, f"notices.chat.{key} is not explained"
+        if field.default is not None:
+            default = list(field.default) if key == "events" else field.default
+            assert tomllib.loads(f"it = {match[1]}")["it"] == default
+    assert "300" in section
+    assert set(get_args(Event)) <= set(re.findall(r'"([\w ]+)"', section))

@@ -1,11 +1,22 @@
 """What may follow what, and how a run goes on from its ledger."""
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 
-from django_tandem.pipeline import stages
-from django_tandem.pipeline.stages import Next, RunState, Step, legs_done, may_cancel, may_follow, next_step, plan
+from django_tandem.config.schema import Event
+from django_tandem.pipeline import notices, stages
+from django_tandem.pipeline.stages import (
+    Next,
+    RunState,
+    Step,
+    legs_done,
+    may_cancel,
+    may_follow,
+    next_step,
+    plan,
+    way_back,
+)
 
 
 class Row(NamedTuple):
@@ -114,6 +125,17 @@ def test_a_return_that_failed_is_for_a_person():
     assert next_step(steps, SHIP) == Next(None, RunState.FAILED)
 
 
+def test_an_activation_has_a_switch_and_the_way_back_and_nothing_else():
+    steps, back = plan("activate", gate=True), way_back("activate")
+    assert steps == (stages.PREPARE, stages.SWITCH)
+    assert next_step(ended(*steps), steps, back) == Next(None, RunState.LIVE)
+    assert next_step([Row(*stages.PREPARE, None, "failed")], steps, back) == Next(None, RunState.FAILED)
+    late = [*ended(stages.PREPARE), Row(*stages.SWITCH, None, "failed")]
+    assert next_step(late, steps, back) == Next(stages.SWITCH_BACK)
+    assert next_step([*late, *ended(stages.SWITCH_BACK)], steps, back) == Next(None, RunState.ROLLED_BACK)
+    assert not may_cancel(RunState.FORKING, late)
+
+
 @pytest.mark.parametrize("state", [state for state in RunState if state not in ENDED])
 def test_nothing_is_cancelled_after_migrations_began(state):
     before = ended(*SHIP[: SHIP.index(stages.MIGRATE)])
@@ -128,3 +150,9 @@ def test_what_has_ended_is_not_cancelled(state):
 
 def test_a_step_is_known_by_both_its_names():
     assert Step("fork", "switch") != stages.SWITCH_BACK
+
+
+def test_one_may_be_told_of_every_state_that_people_do_something_about():
+    assert {state.value for state in notices.OF_RUNS} | {notices.ORPHAN} == set(get_args(Event))
+    unheard = {RunState.WAITING, RunState.RUNNING, RunState.FORKING}
+    assert set(notices.OF_RUNS) == set(RunState) - unheard

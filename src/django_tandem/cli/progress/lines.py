@@ -42,7 +42,7 @@ class Lines(Progress):
 def say_begun(console: Console, begun: Begun) -> None:
     """The first line: which run it is."""
     run = begun.run
-    name = f"{'rollback to ' if run.kind == 'rollback' else ''}{run.commit[:12]}"
+    name = {"ship": "", "rollback": "rollback to ", "activate": "activate "}[run.kind] + run.release
     console.print(f"[bold]run {run.id}[/]  {name}" + ("" if begun.is_new else "  (which is open already)"))
     for one in begun.superseded:
         console.print(f"  run {one} is superseded: its approval can no longer be given")
@@ -51,7 +51,7 @@ def say_begun(console: Console, begun: Begun) -> None:
 def say_end(console: Console, run: Run) -> None:
     """The last line: how it ended, on stderr where the release is not live."""
     if run.state.value == "live":
-        console.print(f"[green]live[/]  release {run.commit[:12]} on both servers, {took(run.seconds)}")
+        console.print(f"[green]live[/]  release {run.release} on both servers, {took(run.seconds)}")
     else:
         why = f": {run.reason}" if run.reason else ""
         click.echo(f"tandem: run {run.id} is {run.state.value}{why}", err=True)

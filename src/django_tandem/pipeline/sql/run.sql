@@ -6,6 +6,10 @@ SELECT set_config('idle_in_transaction_session_timeout', '15s', true), pg_adviso
 -- name: open_of
 SELECT id FROM tandem_run WHERE commit = %(commit)s AND kind = %(kind)s AND ended_at IS NULL;
 
+-- name: of_commit
+-- The newest that began it, ended or not.
+SELECT id FROM tandem_run WHERE commit = %(commit)s AND kind = 'ship' ORDER BY id DESC LIMIT 1;
+
 -- name: open
 SELECT id FROM tandem_run WHERE ended_at IS NULL ORDER BY id;
 

@@ -1,6 +1,9 @@
 -- name: read
 SELECT release, epoch FROM tandem_fence;
 
+-- name: since
+SELECT changed_at FROM tandem_fence;
+
 -- name: take_if_empty
 UPDATE tandem_fence SET release = %(release)s, epoch = epoch + 1, changed_at = clock_timestamp() WHERE release IS NULL;
 

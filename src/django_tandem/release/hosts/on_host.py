@@ -6,7 +6,9 @@ Each may be repeated: a driver that took over from another does so.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import psutil
 
 from django_tandem.errors import HostFailed
 from django_tandem.processes import ask
-from django_tandem.release.hosts import talk
+from django_tandem.release.hosts import alive, talk
 from django_tandem.release.hosts.places import Places
 
 ASK_S = 2.0
@@ -69,6 +71,21 @@ def survivors(root: Path, *, keep: str | None = None) -> dict[str, Any]:
     return {"survivors": found}
 
 
+def running(root: Path) -> dict[str, Any]:
+    """The servers that live here, whoever started them (see alive.alive), and the host's name; `by_agent` where its
+    agent keeps one."""
+    kept: set[int] = set()
+    with suppress(HostFailed):  # an agent that does not answer keeps nothing
+        kept = {one["pid"] for one in servers(root)["servers"]}
+    found = alive.alive(root)
+    return {"host": socket.gethostname(), "running": [{**one, "by_agent": one["pid"] in kept} for one in found]}
+
+
+def end_server(root: Path, *, role: str, members: list[list[float]], drain_s: float, kill: bool) -> dict[str, Any]:
+    """End a server that the agent does not keep: see alive.end."""
+    return alive.end(root, role=role, members=members, drain_s=drain_s, kill=kill)
+
+
 def end(root: Path) -> dict[str, Any]:
     """End all servers of this root, and its agent."""
     return talk.tell(root, "end", within_s=ASK_S) if talk.is_there(root) else {"ended": None}
@@ -80,5 +97,7 @@ _VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "stop": stop,
     "servers": servers,
     "survivors": survivors,
+    "running": running,
+    "end_server": end_server,
     "end": end,
 }

@@ -57,6 +57,11 @@ class Places(NamedTuple):
         """The socket of the host's agent."""
         return self.run / "agent.sock"
 
+    @property
+    def wake(self) -> Path:
+        """The FIFO by which hooks wake a watch: not in `run`, for whoever pushes may be another user."""
+        return self.root / "wake"
+
     def server(self, role: str, release: str) -> Path:
         """The socket of one server alone."""
         return self.run / f"{hashlib.sha256(f'{role} {release}'.encode()).hexdigest()[:16]}.sock"
