@@ -16,6 +16,8 @@ from typing import IO
 
 import psutil
 
+from django_tandem.processes import priority
+
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
@@ -48,8 +50,10 @@ def run(
     env: Mapping[str, str] | None = None,
     log: Path | None = None,
     given: str = "",
+    low: bool = False,
 ) -> Done:
     """Run `command` in a process group of its own. `given` is its standard input; `log`: its output is added there.
+    `low`: it goes behind what serves people.
 
     When it has ended, its time is up or this process is interrupted, all that it started is killed. Raises OSError
     when there is no such program.
@@ -67,6 +71,8 @@ def run(
         process = subprocess.Popen(
             list(command), cwd=cwd, env=env, stdin=stdin, stdout=out, stderr=err, start_new_session=True
         )
+        if low:
+            priority.lower(process.pid)
         try:
             code: int | None = process.wait(timeout_s)
         except subprocess.TimeoutExpired:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django_tandem.errors import DatabaseUnreachable
+from django_tandem.processes import priority
 
 
 def start_embedded(directory: Path) -> str:
@@ -39,11 +40,13 @@ def start_embedded(directory: Path) -> str:
 
 @contextmanager
 def embedded(directory: Path) -> Iterator[str]:
-    """As start_embedded, for a moment: at the end the server is stopped and its data are removed.
+    """As start_embedded, for a moment and behind what serves people: at the end the server is stopped and its data are
+    removed.
 
     Where this process is killed before, the server ends within a minute of the removal of its directory.
     """
     url = start_embedded(directory)
+    priority.lower(int((directory / "postmaster.pid").read_text(encoding="utf-8").split()[0]))
     try:
         yield url
     finally:

@@ -138,7 +138,7 @@ def _make(uv: str, python: str, lock: lockfile.Lock, tree: Path, folder: Path, l
         _must(commands.sync_requirements(uv, folder, lock.name, hashes=lock.has_hashes), tree, log, lock)
         _refuse_gaps(uv, folder, lock, tree)
     executable = folder / "bin" / "python"
-    if not run(commands.has_tandem(executable), cwd=tree, timeout_s=TIMEOUT_S, env=_variables(), log=log).ok:
+    if not run(commands.has_tandem(executable), cwd=tree, timeout_s=TIMEOUT_S, env=_variables(), log=log, low=True).ok:
         raise CannotBuild(
             f"{lock.name} does not install django-tandem, and a release runs by it: add it to the project's "
             "dependencies, lock them again, and commit"
@@ -146,7 +146,7 @@ def _make(uv: str, python: str, lock: lockfile.Lock, tree: Path, folder: Path, l
 
 
 def _refuse_gaps(uv: str, folder: Path, lock: lockfile.Lock, tree: Path) -> None:
-    done = run(commands.check_requirements(uv, folder), cwd=tree, timeout_s=TIMEOUT_S, env=_variables())
+    done = run(commands.check_requirements(uv, folder), cwd=tree, timeout_s=TIMEOUT_S, env=_variables(), low=True)
     for package, needed in _NEEDS.findall(done.stderr):
         raise CannotBuild(
             f"{lock.name} does not name {needed}, which {package} requires: a lock file names everything; make one: "
@@ -161,7 +161,7 @@ def _must(command: Sequence[str], tree: Path, log: Path, lock: lockfile.Lock, en
 
 
 def _uv(command: Sequence[str], tree: Path, log: Path, environment: Path | None = None) -> Done:
-    return run(command, cwd=tree, timeout_s=TIMEOUT_S, env=_variables(environment), log=log)
+    return run(command, cwd=tree, timeout_s=TIMEOUT_S, env=_variables(environment), log=log, low=True)
 
 
 def _variables(environment: Path | None = None) -> dict[str, str]:

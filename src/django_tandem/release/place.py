@@ -131,7 +131,7 @@ def _leg(
 def _expected(theirs: Tandem, role: str, made: Environment, variables: Mapping[str, str]) -> Expected:
     """By the settings that a server of the role should have: found out in a process like it."""
     words = commands.settings_digest(made.executable)
-    done = run(words, cwd=theirs.root, timeout_s=DIGEST_S, env=variables)
+    done = run(words, cwd=theirs.root, timeout_s=DIGEST_S, env=variables, low=True)
     if not done.ok:
         last = "".join(f": {line}" for line in done.stderr.strip().splitlines()[-1:])
         raise CannotBuild(f"roles.{role}: the settings of {theirs.release} do not load{last}")

@@ -42,6 +42,7 @@ class Project:
             env=self.process_variables(**variables),
             log=self.log,
             given=json.dumps(request),
+            low=True,
         )
         if not done.ok or not answer.is_file():
             last = " ".join(last_lines(self.log, 1))

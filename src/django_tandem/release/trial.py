@@ -141,6 +141,7 @@ def _tests(case: _Case) -> list[Finding]:
             timeout_s=case.tests_s,
             env=project.process_variables(**case.on_scratch()),
             log=project.log,
+            low=True,
         )
     except OSError as error:
         raise CannotBuild(
