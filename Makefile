@@ -41,6 +41,7 @@ docs: setup  ## Test every command that the README and the tutorial show
 bench: setup  ## All figures, each beside its limit
 	$(BIN)/python -m benchmarks.queue
 	$(BIN)/python -m benchmarks.split
+	$(BIN)/python -m benchmarks.deploy
 
 peers: setup  ## The queue beside eight others; installs Debian's redis-server where it is missing (root)
 	@command -v redis-server >/dev/null || test "$$(id -u)" != 0 || \

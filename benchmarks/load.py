@@ -122,7 +122,7 @@ def _cookies(answer: http.client.HTTPResponse) -> dict[str, str]:
     return {name: morsel.value for name, morsel in jar.items()}
 
 
-def _be_prompt(cores: list[int]) -> None:
+def be_prompt(cores: list[int]) -> None:
     """Run where told, and before others: people do not wait for a core of the server they look at."""
     if cores:
         os.sched_setaffinity(0, cores)
@@ -159,5 +159,5 @@ def _carry_out(plan: Plan) -> None:
 
 if __name__ == "__main__":
     plan = Plan(**json.load(sys.stdin))
-    _be_prompt(plan.cores)
+    be_prompt(plan.cores)
     _carry_out(plan)

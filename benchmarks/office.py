@@ -172,7 +172,7 @@ class Office:
     def _manage(self, command: list[str]) -> None:
         variables = {"DJANGO_SETTINGS_MODULE": "django_tandem.settings", "TANDEM_DATABASE_URL": self.url}
         run = [sys.executable, "manage.py", *command]
-        done = subprocess.run(run, cwd=HOME, env=_environment(variables), capture_output=True, text=True, check=False)
+        done = subprocess.run(run, cwd=HOME, env=environment(variables), capture_output=True, text=True, check=False)
         if done.returncode:
             raise Refused(f"manage.py {command[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
 
@@ -180,7 +180,7 @@ class Office:
     def _running(self, command: list[str], variables: dict[str, str], on: list[int], ready: str) -> Iterator[None]:
         with self._log.open("ab") as log, cores.on(on):
             process = subprocess.Popen(
-                command, cwd=HOME, env=_environment(variables), stdout=log, stderr=log, start_new_session=True
+                command, cwd=HOME, env=environment(variables), stdout=log, stderr=log, start_new_session=True
             )
         try:
             deadline = time.monotonic() + UP_WITHIN_S
@@ -193,7 +193,7 @@ class Office:
             _end(process)
 
 
-def _environment(variables: dict[str, str]) -> dict[str, str]:
+def environment(variables: dict[str, str]) -> dict[str, str]:
     """Ours, without what would say otherwise."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("TANDEM_", "DJANGO_", "PG"))}
     ours.pop("DATABASE_URL", None)
