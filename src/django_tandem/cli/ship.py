@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -69,7 +70,14 @@ def _run(config_path: Path | None, go: Callable[[Ground, Caller], Run], *, as_js
             run = go(stands, Caller(by=person(), via=place(), begun=shown.begun, tell=shown.tell))
     except KeyboardInterrupt:
         shown.say_interrupted()
-        sys.stdout.flush()
-        os._exit(1)  # a leg that drains would be waited for; its host goes on with it
+        _leave()
     shown.say_end(run)
     sys.exit(0 if run.state is RunState.LIVE else 1)
+
+
+def _leave() -> NoReturn:
+    """End now, also where a thread waits for a leg that drains: its host goes on with that."""
+    sys.stdout.flush()
+    if any(not one.daemon for one in threading.enumerate() if one is not threading.main_thread()):
+        os._exit(1)
+    sys.exit(1)

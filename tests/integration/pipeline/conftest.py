@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+import tempfile
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -13,10 +15,12 @@ from django_tandem.pipeline import ledger, lock
 from django_tandem.pipeline.stages import RunState
 from django_tandem.queue.connect import connect
 from tests import office as offices
+from tests.disk import CannotMount, Disk
 from tests.integration.pipeline.shop import Shop
 
 COMMIT = "c0ffee" + "0" * 34
 OTHER = "deed" + "0" * 36
+DISK_MB = 48
 
 # Rows of the ledger are kept from everybody: a test that wants an empty one says so to the tables themselves.
 _EMPTY = """
@@ -126,14 +130,21 @@ def office(tmp_path, office_template):
 
 
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory, office_template):
-    """One whose first release is live: it is made once for all tests that leave what they found."""
+def shipped(office_template):
+    """One whose first release is live: it is made once for all tests that leave what they found. On a small disk, where
+    one can be mounted: not below pytest's folder, which another session would then fail to remove."""
     name = f"shop_{os.getpid()}"
-    one = Shop(tmp_path_factory.mktemp("shop") / "office", offices.make_database(name, office_template), small=True)
-    assert one.ship()["state"] == "live"
-    yield one
-    one.close()
-    offices.drop_database(name)
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="tandem-shop-")))
+        disk = None
+        with suppress(CannotMount):
+            disk = Disk(folder, DISK_MB)
+            opened.callback(disk.close)
+        one = Shop(folder / "office", offices.make_database(name, office_template), disk=disk)
+        opened.callback(offices.drop_database, name)
+        opened.callback(one.close)
+        assert one.ship()["state"] == "live"
+        yield one
 
 
 @pytest.fixture

@@ -4,30 +4,23 @@ import json
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 
 import psutil
 
 from django_tandem.release.hosts import on_host, talk
-from tests.disk import CannotMount, Disk
 from tests.integration.release.conftest import Repository
 from tests.office import SERVER, Office
 from tests.waiting import until
 
-LONG_S = 120
-DISK_MB = 32
+LONG_S = 300
 
 
 class Shop(Office):
     """The small project in a repository, with a database of its own, and what is shipped from it."""
 
-    def __init__(self, folder, url, *, small=False):
+    def __init__(self, folder, url, *, disk=None):
         super().__init__(folder, url)
-        self.disk = None
-        if small:
-            (folder / ".tandem").mkdir()
-            with suppress(CannotMount):
-                self.disk = Disk(folder / ".tandem", DISK_MB)
+        self.disk = disk
         self.other = None
         self.repository = Repository.__new__(Repository)
         self.repository.folder = folder
@@ -109,8 +102,6 @@ class Shop(Office):
             pid = talk.tell(root, "servers", within_s=10)["pid"]
             talk.tell(root, "end", within_s=10)
             until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, 60)
-        if self.disk is not None:
-            self.disk.close()
 
 
 class Clients:

