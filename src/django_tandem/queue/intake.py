@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 import psycopg
 
@@ -17,18 +18,17 @@ from django_tandem.errors import KeyNotConfigured
 from django_tandem.queue import claim, events, finish, lease
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, shut_down
+from django_tandem.queue.exchange import exchange
 from django_tandem.queue.held import Held
 from django_tandem.queue.job import Job, Outcome
 from django_tandem.queue.lane import General, Lane, Reserved
 from django_tandem.queue.listen import Ready
 from django_tandem.queue.pace import MOST_HELD
 from django_tandem.queue.priority import LOWEST, Reserve
+from django_tandem.queue.unopened import Unopened
 
 # An outcome waits at most this long for others to be written with it.
 SETTLE_S = 0.010
-
-# So many jobs without a key are remembered as told; beyond, they are told again.
-MOST_TOLD = 10_000
 
 # How long a statement that still runs when the database is lost may take to notice by itself.
 HANG_UP_S = 0.5
@@ -54,7 +54,7 @@ class Intake:
         self.begun = 0  # rises with each job that begins: how a stall is seen
         self._held = Held(urgent=reserve.priority)
         self._running: set[int] = set()
-        self._unopened: set[int] = set()  # told to the operator: they come again every few seconds
+        self._unopened = Unopened()
         self._outcomes: list[Outcome] = []
         self._lock = lock
         self._exchanging = threading.Lock()
@@ -93,11 +93,8 @@ class Intake:
         """This release does not know the job's task, or this server not its key: another may."""
         if isinstance(error, ImportError):
             events.task_unknown(job, error)
-        elif job.id not in self._unopened:
-            if len(self._unopened) >= MOST_TOLD:
-                self._unopened.clear()
-            self._unopened.add(job.id)
-            events.key_not_configured(job)
+        else:
+            self._unopened.tell(job)
         with self._exchanging:
             try:
                 claim.postpone(self.connection, self.owner, job)
@@ -272,7 +269,8 @@ class Intake:
         heard = self._heard
         room = 0 if self.epoch is None or lane.dry else lane.room(self._held, int(by is not None))
         try:
-            jobs = self._write_and_claim(outcomes, lane, room)
+            claims = partial(self._claim, self.connection, lane, room) if room else None
+            jobs = exchange(self.connection, self.owner, outcomes, claims)
         except psycopg.Error as error:
             self.broken = error
             with self._lock:
@@ -281,19 +279,6 @@ class Intake:
         if room and len(jobs) < room and heard == self._heard:
             lane.dry = True
         self._hold(jobs, by)
-
-    def _write_and_claim(self, outcomes: list[Outcome], lane: Lane, room: int) -> list[Job]:
-        try:
-            with self.connection.transaction() if outcomes and room else nullcontext():  # one commit for both
-                dropped = finish.finish(self.connection, self.owner, outcomes) if outcomes else []
-                jobs = self._claim(self.connection, lane, room) if room else []
-        except psycopg.DataError:
-            # One outcome that cannot be stored must not hold up the others.
-            dropped = finish.finish_each(self.connection, self.owner, outcomes)
-            jobs = []
-        if dropped:
-            finish.report(self.connection, self.owner, dropped)
-        return jobs
 
     def _claim(self, connection: Connection, lane: Lane, count: int, before: datetime = claim.EVER) -> list[Job]:
         if (epoch := self.epoch) is None or not count:
