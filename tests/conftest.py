@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from django_tandem.processes import priority
 from tests import office as offices
 
 _numbers = itertools.count(1)
@@ -21,6 +22,10 @@ LONGEST = (
     "tests/integration/serve/test_up.py",
     "tests/chaos/test_full_disk.py",
 )
+
+
+# What Tandem puts behind servers must not wait for the suite's other process.
+os.setpriority(os.PRIO_PROCESS, 0, max(priority.NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def pytest_collection_modifyitems(items):
