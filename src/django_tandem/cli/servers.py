@@ -75,14 +75,15 @@ def list_servers(as_json: bool) -> None:
 @servers.command()
 @named
 @click.option("--orphans", is_flag=True, help="All orphans of this host.")
+@click.option("--all", "everything", is_flag=True, help="All of this host, what is live too, and the agent.")
 @live_option
 @json_option
 @with_queue
-def stop(names: tuple[str, ...], orphans: bool, live: bool, as_json: bool) -> None:
+def stop(names: tuple[str, ...], orphans: bool, everything: bool, live: bool, as_json: bool) -> None:
     """End servers of this host: they finish what they run, and are killed when their drain is over."""
-    if bool(names) == orphans:
-        raise click.UsageError("say which servers: as tandem servers list names them, or --orphans")
-    _end(names, live=live, kill=True, as_json=as_json)
+    if [bool(names), orphans, everything].count(True) != 1:
+        raise click.UsageError("say which servers: as tandem servers list names them, or --orphans, or --all")
+    _end(names, everything=everything, live=live or everything, kill=True, as_json=as_json)
 
 
 @servers.command()
@@ -155,17 +156,21 @@ def say_ended(ended: Ended, *, as_json: bool, nothing: str) -> None:
         raise StillAlive("\n".join(_alive(one) for one in ended.left))
 
 
-def _end(names: Sequence[str], *, live: bool, kill: bool, as_json: bool) -> None:
+def _end(names: Sequence[str], *, live: bool, kill: bool, as_json: bool, everything: bool = False) -> None:
     from django_tandem.pipeline import servers as of_hosts
 
     with _fleet() as (connection, tandem, fleet):
         wanted: Sequence[Judged] = of_hosts.named(fleet, names) if names else fleet.orphans
+        if everything:
+            wanted = [one for one in fleet.servers if one.seen.here and one.seen.lives]
         elsewhere = [] if names else [one for one in wanted if not one.seen.here]
         wanted = [one for one in wanted if one not in elsewhere]
         of_hosts.must_be_here(wanted)
         if not live:
             of_hosts.must_be_needless(wanted, fleet)
         ended = of_hosts.end(connection, tandem, fleet, wanted, kill=kill)
+    if everything:
+        of_hosts.end_agents(tandem)  # an embedded database may end with it: the connection is closed by now
     say_ended(ended._replace(left=[*ended.left, *elsewhere]), as_json=as_json, nothing="there is nothing to end")
 
 

@@ -62,7 +62,6 @@ def _run(config_path: Path | None, go: Callable[[Ground, Caller], Run], *, as_js
     from django_tandem.pipeline.ground import ground
     from django_tandem.pipeline.ship import Caller
     from django_tandem.pipeline.stages import RunState
-    from django_tandem.processes.postgres import leave_embedded
 
     stands = ground(read(config_path))
     shown = progress(as_json=as_json)
@@ -78,6 +77,8 @@ def _run(config_path: Path | None, go: Callable[[Ground, Caller], Run], *, as_js
 
 def _leave() -> NoReturn:
     """End now, also where a thread waits for a leg that drains: its host goes on with that."""
+    from django_tandem.processes.postgres import leave_embedded
+
     sys.stdout.flush()
     if any(not one.daemon for one in threading.enumerate() if one is not threading.main_thread()):
         leave_embedded()

@@ -91,6 +91,12 @@ def end(connection: Connection, tandem: Tandem, fleet: Fleet, wanted: Sequence[J
     return Ended(ended=[one for one in seen if one.name not in names], left=left)
 
 
+def end_agents(tandem: Tandem) -> list[int]:
+    """End the agent of each host, with all that it keeps; their process ids. Raises HostFailed."""
+    ended = [host.do("end", within_s=AGENT_S)["ended"] for host in hosts_of(tandem)]
+    return [pid for pid in ended if pid is not None]
+
+
 def retire(ground: Ground, release: str) -> Ended:
     """End all servers of `release` that are on this host; those that live elsewhere are among what is left.
 

@@ -97,11 +97,7 @@ class Shop(Office):
 
     def close(self):
         super().close()
-        root = self.folder / ".tandem"
-        if talk.is_there(root):
-            pid = talk.tell(root, "servers", within_s=10)["pid"]
-            talk.tell(root, "end", within_s=10)
-            until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, 60)
+        on_host.end(self.folder / ".tandem")
 
 
 class Clients:

@@ -11,8 +11,8 @@ import pytest
 from django_tandem.release.hosts import talk
 from django_tandem.release.hosts.places import Places
 from tests import office as offices
+from tests.integration.pipeline.shop import Shop
 from tests.integration.pipeline.test_retention import artifact
-from tests.integration.pipeline.test_ship import Shop
 from tests.integration.serve.servers import Server, lives
 from tests.office import Office
 from tests.waiting import until
@@ -139,3 +139,7 @@ def test_after_the_agent_was_killed_the_live_servers_are_started_once(shop):
     assert [one["role"] for one in shop.servers()] == ["backoffice"]
     again = shop.json("servers", "start")
     assert {(one["role"], one["started"]) for one in again} == {("backoffice", False), ("async", True)}
+    # All of it: nothing is left that would start anything again.
+    assert len(shop.json("servers", "stop", "--all")["ended"]) == 2
+    assert (talk.is_there(root), shop.processes(live), shop.json("servers", "list")) == (False, [], [])
+    assert shop.json("servers", "stop", "--all") == {"ended": [], "left": []}

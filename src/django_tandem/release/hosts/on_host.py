@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,10 @@ from django_tandem.release.hosts import alive, talk
 from django_tandem.release.hosts.places import Places
 
 ASK_S = 2.0
+
+# An agent ends its servers by TERM, INT and KILL, each with its time.
+AGENT_S = 90.0
+LOOK_EVERY_S = 0.05
 
 
 def do(root: Path, verb: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,8 +92,18 @@ def end_server(root: Path, *, role: str, members: list[list[float]], drain_s: fl
 
 
 def end(root: Path) -> dict[str, Any]:
-    """End all servers of this root, and its agent."""
-    return talk.tell(root, "end", within_s=ASK_S) if talk.is_there(root) else {"ended": None}
+    """End all servers of this root, and its agent; when it is gone, its process id as `ended`."""
+    if not talk.is_there(root):
+        return {"ended": None}
+    pid = talk.tell(root, "end", within_s=AGENT_S)["ended"]
+    deadline = time.monotonic() + AGENT_S
+    with suppress(psutil.NoSuchProcess):
+        agent = psutil.Process(pid)
+        while agent.is_running() and agent.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                raise HostFailed(f"the agent of {root} (pid {pid}) does not end within {AGENT_S:.0f} s")
+            time.sleep(LOOK_EVERY_S)
+    return {"ended": pid}
 
 
 _VERBS: dict[str, Callable[..., dict[str, Any]]] = {
