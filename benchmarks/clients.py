@@ -66,7 +66,11 @@ class Answer:
 def asking(plan: Plan) -> Iterator[list[Answer]]:
     """The clients of `plan` ask, in a process of their own; their answers, to which others are added as they come."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.clients"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.clients"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a Ctrl-C is for who started it
     )
     assert process.stdin
     assert process.stdout

@@ -59,7 +59,11 @@ class Answer:
 def run(plan: Plan) -> Iterator[Answer]:
     """Carry `plan` out in a process of its own, and yield the answers as they come."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.load"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a Ctrl-C is for who started it
     )
     assert process.stdin
     assert process.stdout

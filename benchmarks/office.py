@@ -44,11 +44,13 @@ class Refused(Exception):
 
 
 class Office:
-    """An office with its history, in the database `name` of the server at `address`, and the bureau that it asks."""
+    """An office with its history, in the database `name` of the server at `address`, and the bureau that it asks.
+    `home`: the folder of its code."""
 
-    def __init__(self, address: str, name: str, log: Path, release: str = "benchmark") -> None:
+    def __init__(self, address: str, name: str, log: Path, release: str = "benchmark", home: Path = HOME) -> None:
         self.address = address
         self.release = release
+        self.home = home
         self.url = make_conninfo(**{**conninfo_to_dict(address), "dbname": name})
         self._name = name
         self._log = log
@@ -165,14 +167,16 @@ class Office:
         return make_conninfo(**parts)
 
     def _server(self, role: str, user: str, on: list[int], ready: str) -> object:
-        variables = {"TANDEM_CONFIG": str(HOME / "tandem.toml"), "TANDEM_DATABASE_URL": self._as(user)}
+        variables = {"TANDEM_CONFIG": str(self.home / "tandem.toml"), "TANDEM_DATABASE_URL": self._as(user)}
         variables["TANDEM_RELEASE"] = self.release
         return self._running([sys.executable, "-m", "django_tandem", "serve", role], variables, on, ready)
 
     def _manage(self, command: list[str]) -> None:
         variables = {"DJANGO_SETTINGS_MODULE": "django_tandem.settings", "TANDEM_DATABASE_URL": self.url}
         run = [sys.executable, "manage.py", *command]
-        done = subprocess.run(run, cwd=HOME, env=environment(variables), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            run, cwd=self.home, env=environment(variables), capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise Refused(f"manage.py {command[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
 
@@ -180,7 +184,7 @@ class Office:
     def _running(self, command: list[str], variables: dict[str, str], on: list[int], ready: str) -> Iterator[None]:
         with self._log.open("ab") as log, cores.on(on):
             process = subprocess.Popen(
-                command, cwd=HOME, env=environment(variables), stdout=log, stderr=log, start_new_session=True
+                command, cwd=self.home, env=environment(variables), stdout=log, stderr=log, start_new_session=True
             )
         try:
             deadline = time.monotonic() + UP_WITHIN_S

@@ -18,10 +18,8 @@ from typing import Any
 import psutil
 
 from benchmarks.office import Refused, environment
-from django_tandem.errors import HostFailed
 from django_tandem.release.hosts import on_host
 
-ENDS_WITHIN_S = 60.0
 INTERRUPTED_WITHIN_S = 15.0
 NOT_COMMITTED = (".tandem/", ".outbox/", "__pycache__/")
 IDENTITY = ("Tandem", "tandem@localhost")
@@ -139,11 +137,7 @@ class Pipeline:
 
     def end(self) -> None:
         """End all servers of the project, and the agent that runs them."""
-        with suppress(HostFailed):  # it ended meanwhile
-            pid = on_host.end(self.folder / ".tandem")["ended"]
-            deadline = time.monotonic() + ENDS_WITHIN_S
-            while pid and _lives(pid) and time.monotonic() < deadline:
-                time.sleep(0.05)
+        on_host.end(self.folder / ".tandem")
 
 
 def interrupt(process: subprocess.Popen[Any]) -> None:
@@ -160,12 +154,6 @@ def interrupt(process: subprocess.Popen[Any]) -> None:
             one.kill()
     process.kill()
     process.wait()
-
-
-def _lives(pid: int) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    return False
 
 
 def _last(text: str) -> str:
