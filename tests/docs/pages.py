@@ -15,6 +15,17 @@ from tests import office as offices
 from tests.waiting import until
 
 ROOT = offices.ROOT
+LONG_S = 300
+
+# What a command says that then waits for a person.
+WAITS = ("stop        Ctrl-C", "waits for approval")
+IDENTITY = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@office.example",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@office.example",
+}
 _BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -42,7 +53,9 @@ class Reader:
     """Does what a page says, in `folder`: `sh` is run, `toml FILE` and `python FILE` are written (`append`: added to),
     `text` must be among what the last command printed. In it … stands for anything, white space for white space.
 
-    Behind `sh`: `fails`, it must; `in its own terminal`, it goes on; `install`, what this environment has already.
+    Behind `sh`: `fails`, it must; `in its own terminal`, it goes on, and what ran in one before is ended; `install`,
+    what this environment has already; `later`, what this page has not come to. Behind `text`: `of the terminal`, when
+    it has ended by itself; `after Ctrl-C`.
     """
 
     def __init__(self, folder: Path, ports: dict[str, str]) -> None:
@@ -52,7 +65,7 @@ class Reader:
         self.terminal: Terminal | None = None
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("TANDEM_", "DJANGO_", "PG"))}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.variables = {**ours, "PATH": path, "COLUMNS": "200"}
+        self.variables = {**ours, "PATH": path, "COLUMNS": "200", **IDENTITY}
 
     def follow(self, block: Block) -> None:
         if block.kind == "sh":
@@ -71,11 +84,13 @@ class Reader:
 
     def _run(self, block: Block) -> None:
         text = self._here(block.text)
-        if "install" in block.words:
+        if not {"install", "later"}.isdisjoint(block.words):
             return
         if "terminal" in block.words:
+            if self.terminal is not None:
+                self.terminal.end()
             self.terminal = Terminal(text, self.folder, self.variables)
-            until(lambda: "stop        Ctrl-C" in self.terminal.printed, 60)
+            until(lambda: any(said in self.terminal.printed for said in WAITS) or self.terminal.has_ended, LONG_S)
             self.printed = self.terminal.printed
             return
         done = subprocess.run(
@@ -84,7 +99,7 @@ class Reader:
             env=self.variables,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LONG_S,
             check=False,
         )
         self.printed = done.stdout + done.stderr
@@ -92,6 +107,12 @@ class Reader:
         assert (done.returncode != 0) == ("fails" in block.words), f"line {block.line}: {self.printed}"
 
     def _compare(self, block: Block) -> None:
+        if "terminal" in block.words:
+            assert self.terminal.process.wait(LONG_S) == 0, self.terminal.printed
+        if block.words:
+            self.terminal.end()
+            self.printed = self.terminal.printed
+            self.seen += self.printed
         printed = " ".join(self.printed.split())
         for line in self._here(block.text).splitlines():
             pattern = r"\s*".join(".*?".join(map(re.escape, word.split("…"))) for word in line.split())
@@ -121,12 +142,18 @@ class Terminal:
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
 
-    def interrupt(self) -> int:
-        """Ctrl-C; its exit code."""
-        self.process.send_signal(signal.SIGINT)
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def end(self) -> None:
+        """It ends as it should: by itself, or by Ctrl-C; and all that it printed has been read."""
+        if not self.has_ended:
+            self.process.send_signal(signal.SIGINT)
         code = self.process.wait(60)
         self._reading.join(10)
-        return code
+        self.process.stdout.close()
+        assert code == 0, self.printed
 
     def kill(self) -> None:
         if self.process.poll() is None:
