@@ -35,8 +35,8 @@ def check(config_path: Path | None, as_json: bool) -> None:
     from django_tandem.release.lint import drifted, plain, unowned_schedules
 
     tandem = read(config_path)
-    boot(tandem, None)
     roles = drift.effective_of(tandem, tandem.file.roles)
+    boot(tandem, None)
     unusable = [message for message in check_database([tandem.alias]) if message.id == UNUSABLE]
     # Without a database to ask, Django's own checks of models raise instead of telling.
     found = unusable + list(checks.run_checks(databases=None if unusable else [tandem.alias]))

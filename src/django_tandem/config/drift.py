@@ -6,16 +6,13 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from django_tandem.config import canonical, overlay_rules, secrets
+from django_tandem.config.apart import Apart
 from django_tandem.config.boot import boot, environment
 from django_tandem.config.read import check_role, read
 from django_tandem.config.schema import File, Tandem
@@ -51,32 +48,34 @@ class Difference(NamedTuple):
 
 
 def effective(tandem: Tandem, role: str) -> Effective:
-    """What `role` has, found out in a process of its own, because settings may read the role's environment.
-
-    Raises SettingsNotImportable and ConfigurationError as that process met them.
-    """
-    check_role(tandem, role)
-    asked = subprocess.run(
-        [sys.executable, "-m", "django_tandem.config.drift"],
-        env={**os.environ, **environment(tandem, role)},
-        cwd=tandem.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode:
-        last = "".join(f": {line}" for line in asked.stderr.strip().splitlines()[-1:])
-        raise ConfigurationError([f"role {role}: its settings do not load{last}"])
-    said = json.loads(asked.stdout.splitlines()[-1])
-    if "problems" in said:
-        raise ConfigurationError(said["problems"])
-    return Effective(role, **said)
+    """What `role` has: see effective_of."""
+    return effective_of(tandem, [role])[0]
 
 
 def effective_of(tandem: Tandem, roles: Iterable[str]) -> list[Effective]:
-    """What each of `roles` has, in their order, found out at once. Raises as effective does."""
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(partial(effective, tandem), roles))
+    """What each of `roles` has, in their order, found out at once, each in a process of its own, because settings may
+    read the role's environment. This process must not have loaded any settings yet.
+
+    Raises SettingsNotImportable and ConfigurationError as those processes met them.
+    """
+    wanted = list(roles)
+    for role in wanted:
+        check_role(tandem, role)
+    asked = [Apart(_settings_or_problems, environment(tandem, role), tandem.root) for role in wanted]
+    answers = [_answer_of(one, role) for one, role in zip(asked, wanted, strict=True)]
+    for said in answers:
+        if "problems" in said:
+            raise ConfigurationError(said["problems"])
+    return [Effective(role, **said) for role, said in zip(wanted, answers, strict=True)]
+
+
+def _answer_of(asked: Apart, role: str) -> dict[str, Any]:
+    try:
+        said: dict[str, Any] = asked.answer()
+    except RuntimeError as error:
+        last = f": {error}" if str(error) else ""
+        return {"problems": [f"role {role}: its settings do not load{last}"]}
+    return said
 
 
 def current_digest() -> str:
@@ -156,22 +155,22 @@ def _leaves(prefix: str, masked: Any, plain: Any) -> Iterator[tuple[str, Any, An
         yield prefix, masked, plain
 
 
-def _main() -> None:
-    """Print this process's effective settings as one line of JSON."""
+def _settings() -> dict[str, Any]:
+    """This process's effective settings, as its role has them."""
     tandem = read()
     role = os.environ["TANDEM_ROLE"]
     boot(tandem, role)
     plain = canonical.canonical(_shared_settings(), str(tandem.root))
     variables = {name: os.environ[name] for name in tandem.file.roles[role].environment}
-    _answer({"digest": current_digest(), **shown(plain, variables)})
+    return {"digest": current_digest(), **shown(plain, variables)}
 
 
-def _answer(said: Mapping[str, Any]) -> None:
-    print(json.dumps(said))  # noqa: T201 - the answer to the process that asked
+def _settings_or_problems() -> dict[str, Any]:
+    try:
+        return _settings()
+    except ConfigurationError as error:
+        return {"problems": error.problems}
 
 
 if __name__ == "__main__":
-    try:
-        _main()
-    except ConfigurationError as error:
-        _answer({"problems": error.problems})
+    print(json.dumps(_settings_or_problems()))  # noqa: T201 - the answer to the process that asked
