@@ -56,7 +56,7 @@ class Apart:
                 pipe.write(text)
             code = 0
         except SystemExit as left:
-            print(left.code, file=sys.__stderr__)  # noqa: T201 - as Python says it
+            print(left.code, file=sys.__stderr__)
         except BaseException:  # noqa: BLE001 - this process ends here, whatever it was
             traceback.print_exc(file=sys.__stderr__)
         finally:
