@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 
-.PHONY: help setup demo test lint format docs bench peers matrix acceptance lock clean
+.PHONY: help setup demo test long lint format docs bench peers matrix acceptance lock clean
 
 help:  ## What can be made here
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,8 +22,11 @@ setup: .venv/.ready  ## The environment of all other targets
 demo: setup  ## The example as a monolith, then as two servers, under load; then http://127.0.0.1:8000
 	$(BIN)/python -m benchmarks.demo
 
-test: setup  ## The whole suite
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+test: setup  ## The suite, but for what takes minutes
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "not long"
+
+long: setup  ## What make test leaves out: every failure of a release, done for real; half an hour
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m long
 
 lint: setup  ## ruff, mypy, import directions
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ LONGEST = (
     "tests/integration/pipeline/test_ship.py",
     "tests/integration/pipeline/test_failures.py",
     "tests/docs/test_tutorial.py",
+    "tests/integration/pipeline/test_watch.py",
     "tests/integration/release/test_trial.py",
     "tests/chaos/test_chaos.py",
     "tests/integration/release/test_migrations.py",

@@ -132,6 +132,7 @@ def left_of(folder):
     return found
 
 
+@pytest.mark.long
 def test_the_demo_ships_twice_and_ends_when_told_with_nothing_left_running(demo, tmp_path):
     one, said = demo(TANDEM_DEMO_APPROVE="1"), ""
     for line in one.stdout:

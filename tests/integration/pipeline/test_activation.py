@@ -9,6 +9,8 @@ from tests.integration.serve.servers import Server
 from tests.office import Office
 from tests.waiting import until
 
+pytestmark = pytest.mark.long
+
 HERE = socket.gethostname()
 
 

@@ -1,9 +1,13 @@
 """A watch that comes across a server that should not run tells of it, once."""
 
+import pytest
+
 from tests.integration.pipeline.test_ship import LONG_S
 from tests.office import free_port
 from tests.waiting import until
 from tests.webhook import Webhook
+
+pytestmark = pytest.mark.long
 
 
 def test_an_orphan_is_told_once_however_many_watches_see_it(office):

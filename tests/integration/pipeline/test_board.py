@@ -3,11 +3,15 @@
 import re
 import sys
 
+import pytest
+
 from django_tandem.cli.progress import base
 from django_tandem.pipeline.stages import PREPARE
 from tests.integration.pipeline.shop import LONG_S
 from tests.screen import Terminal
 from tests.waiting import until
+
+pytestmark = pytest.mark.long
 
 NAMES = list(base.NAMES.values())
 

@@ -18,6 +18,8 @@ from tests.integration.pipeline.shop import LONG_S, Shop, steps
 from tests.integration.serve.work import Work
 from tests.waiting import until
 
+pytestmark = pytest.mark.long
+
 DEAF = """
 
 def be_deaf():

@@ -17,6 +17,8 @@ from tests.integration.serve.servers import Server, lives
 from tests.office import Office
 from tests.waiting import until
 
+pytestmark = pytest.mark.long
+
 HERE = socket.gethostname()
 
 

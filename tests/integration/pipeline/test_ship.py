@@ -5,6 +5,7 @@ import re
 import signal
 
 import psutil
+import pytest
 
 from django_tandem.pipeline.stages import DRAIN, MIGRATE, PREPARE, PROVE, SWITCH, TRIAL, VERIFY
 from tests.integration.pipeline.shop import LONG_S, Clients, steps
@@ -59,6 +60,7 @@ def test_a_release_whose_pages_fail_takes_both_legs_back(shop):
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_driver_that_is_killed_in_a_step_is_resumed(shop):
     """By a rollback, which has all the steps that change what is live, from one release to the other and back."""
     names = [shop.first[:12], shop.turn()]
@@ -76,6 +78,7 @@ def test_a_driver_that_is_killed_in_a_step_is_resumed(shop):
         assert {one["release"] for one in shop.servers()} == {target}
 
 
+@pytest.mark.long
 def test_an_old_worker_that_was_frozen_through_the_switch_claims_nothing_when_it_wakes(office):
     office.ship()
     work = Work(office)
@@ -113,6 +116,7 @@ def test_a_gate_is_asked_and_a_run_goes_on_when_it_is_given(office):
     assert office.releases() == [office.live()] * 2
 
 
+@pytest.mark.long
 def test_a_gate_says_which_settings_change_and_a_rejected_run_changes_nothing(shop):
     before = shop.live()
     shop.edit('approval = "none"', 'approval = "required"')
@@ -135,6 +139,7 @@ def test_a_gate_says_which_settings_change_and_a_rejected_run_changes_nothing(sh
     assert {one["release"] for one in shop.servers()} == {before}
 
 
+@pytest.mark.long
 def test_a_role_that_a_release_no_longer_has_is_stopped_with_the_old_one(office):
     office.append('\n[roles.reports]\nkind = "async"\nqueues = ["reports"]\nhealth = "127.0.0.1:0"\n')
     office.repository.commit("one more role")
@@ -159,6 +164,7 @@ def test_what_cannot_be_is_refused(office):
     assert "no run is open" in done.stderr
 
 
+@pytest.mark.long
 def test_a_database_that_fails_under_a_driver_is_told_and_the_run_is_resumed(shop):
     target = shop.change()
     driver = shop.start("ship")
@@ -175,6 +181,7 @@ def test_a_database_that_fails_under_a_driver_is_told_and_the_run_is_resumed(sho
     assert shop.live() == target
 
 
+@pytest.mark.long
 def test_what_a_cancelled_run_had_standing_by_is_ended(shop):
     before, gate = shop.live(), shop.folder / "gate"
     shop.change(

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests import office as offices
-from tests.integration.pipeline.test_ship import LONG_S, Shop
+from tests.integration.pipeline.shop import LONG_S, Shop
 from tests.integration.release.conftest import IDENTITY
 from tests.waiting import until
 
@@ -91,6 +91,7 @@ def test_a_push_wakes_a_watch_which_ships_it_when_somebody_lets_it(office):
     assert again.stop(LONG_S) == 0
 
 
+@pytest.mark.long
 def test_of_two_watches_one_drives_and_what_one_leaves_the_other_ends(office):
     """Through a kill, a database that fails, a repository that is away, and an end that was wished."""
     watches = [office.start("pipeline", "watch", "--every", "0.2") for _ in range(2)]
