@@ -103,7 +103,7 @@ class Shop(Office):
 class Clients:
     """They ask for the first page all the time."""
 
-    def __init__(self, office, count=6):
+    def __init__(self, office, count=3):
         self.statuses, self._stop = [], threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(office,)) for _ in range(count)]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.pipeline.test_ship import LONG_S
+from tests.integration.pipeline.shop import LONG_S
 from tests.office import free_port
 from tests.waiting import until
 from tests.webhook import Webhook

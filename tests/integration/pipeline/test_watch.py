@@ -64,6 +64,7 @@ def builds(office, run):
     until(lambda: office.query(begun, run), LONG_S)
 
 
+@pytest.mark.long
 def test_a_push_wakes_a_watch_which_ships_it_when_somebody_lets_it(office):
     assert office.tandem("pipeline", "hook", "install", "../bare.git").returncode == 0
     watch = office.start("pipeline", "watch", "--every", "86400")

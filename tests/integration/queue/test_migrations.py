@@ -25,7 +25,7 @@ TABLES = {
     "tandem_server",
 }
 # Of other apps, which stay when the queue's go.
-OTHERS = {"tandem_approval", "tandem_lock", "tandem_release", "tandem_run", "tandem_step"}
+OTHERS = {"tandem_approval", "tandem_lock", "tandem_notice", "tandem_release", "tandem_run", "tandem_step"}
 BACKEND = "django_tandem.queue.backend.TandemBackend"
 
 
