@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from django_tandem.config import canonical, overlay_rules, secrets
-from django_tandem.config.apart import Apart
 from django_tandem.config.boot import boot, environment
 from django_tandem.config.read import check_role, read
 from django_tandem.config.schema import File, Tandem
 from django_tandem.errors import ConfigurationError
+from django_tandem.processes.apart import Apart
 
 ABSENT = "(absent)"
 
@@ -53,11 +53,12 @@ def effective(tandem: Tandem, role: str) -> Effective:
 
 
 def effective_of(tandem: Tandem, roles: Iterable[str]) -> list[Effective]:
-    """What each of `roles` has, in their order, found out at once, each in a process of its own, because settings may
-    read the role's environment. This process must not have loaded any settings yet.
+    """What each of `roles` has, in their order, found out at once, each in a copy of this process, because settings may
+    read the role's environment. It must not have loaded any settings yet.
 
     Raises SettingsNotImportable and ConfigurationError as those processes met them.
     """
+    assert not settings.configured  # noqa: S101 - copies of this process would have its settings
     wanted = list(roles)
     for role in wanted:
         check_role(tandem, role)

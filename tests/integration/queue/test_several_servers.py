@@ -2,15 +2,11 @@
 
 from collections import Counter
 
-import pytest
-
 from django_tandem.queue.states import State
 from django_tandem.queue.tasks_api import task_backends
 from tests import jobs as shared
 from tests.integration.queue import policies
 from tests.integration.queue.conftest import register
-
-pytestmark = pytest.mark.long
 
 JOBS, ATOMIC = 1500, 200
 

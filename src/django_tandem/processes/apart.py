@@ -1,7 +1,6 @@
 """Apart: a function runs in a copy of this process, and answers with JSON; what it loads stays with the copy.
 
-A copy has what this process has imported, which costs a new one seconds. It is for processes that have loaded no
-project yet: what they have loaded, copies have too.
+A copy has what this process has imported, which costs a new one seconds. This process must have no other threads.
 """
 
 from __future__ import annotations
@@ -15,14 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from django.conf import settings
-
 
 class Apart:
     """A copy of this process that calls `body` in `folder`, with `variables` added to its environment."""
 
     def __init__(self, body: Callable[[], Any], variables: Mapping[str, str], folder: Path) -> None:
-        assert not settings.configured  # noqa: S101 - the copy would have this process's settings
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when it was read
         self._answer, answer = os.pipe()
         sys.stdout.flush()
