@@ -31,6 +31,9 @@ from django_tandem.release.leg import Leg
 from django_tandem.release.place import Placed
 from django_tandem.release.verify import Watch
 
+# It has nothing to finish.
+LEFT_S = 30.0
+
 
 class Fork:
     """From the release `old`, which is live (None: no release that the pipeline knows), to `new`."""
@@ -58,10 +61,12 @@ class Fork:
             told["switch_ms"] = self._move_to(SWITCH, self.new)
 
     def drain(self) -> None:
-        """The old servers end what they run, and end."""
-        with self.driving.writing(DRAIN):
+        """The old servers end what they run, and end; so does what a run that nobody drove to its end left."""
+        with self.driving.writing(DRAIN) as told:
             if self.old is not None:
                 self._each(DRAIN, self.old, legs_of.stop)
+            if left := self._end_what_was_left():
+                told["left"] = left
 
     def prove(self) -> None:
         """No process of another release runs."""
@@ -117,6 +122,18 @@ class Fork:
             return milliseconds
 
         return max(legs_of.each(placed.legs, wait), default=0.0)
+
+    def _end_what_was_left(self) -> list[str]:
+        """What agents keep of any other release stands by for nothing: its run was cancelled when its driver was gone,
+        and nobody was there to end it."""
+        ended = []
+        for host in self._hosts:
+            for one in host.do("servers", within_s=LEFT_S)["servers"]:
+                role, release = one["role"], one["release"]
+                if release != self.new.name:
+                    host.do("stop", within_s=2 * LEFT_S, role=role, release=release, drain_s=LEFT_S)
+                    ended.append(f"{role} {release} on {host.name}")
+        return ended
 
     def _lift(self) -> None:
         connection, held = self.driving.connection, self.driving.held

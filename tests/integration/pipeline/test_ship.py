@@ -182,6 +182,23 @@ def test_a_database_that_fails_under_a_driver_is_told_and_the_run_is_resumed(sho
 
 
 @pytest.mark.long
+def test_what_a_run_left_that_was_cancelled_without_a_driver_is_ended_by_the_next(shop):
+    before = shop.live()
+    left = shop.change()
+    driver = shop.start("ship")
+    until(lambda: left in {one["release"] for one in shop.servers()} or driver.process.poll() is not None, LONG_S)
+    driver.process.send_signal(signal.SIGKILL)
+    driver.wait()
+    run = shop.json("pipeline", "list", "--open")[0]["id"]
+    assert shop.tandem("pipeline", "cancel", str(run)).returncode == 0
+    assert {one["release"] for one in shop.servers()} == {before, left}
+    target = shop.change()
+    assert shop.ship()["state"] == "live"
+    assert {one["release"] for one in shop.servers()} == {target}
+    assert shop.processes(left) == []
+
+
+@pytest.mark.long
 def test_what_a_cancelled_run_had_standing_by_is_ended(shop):
     before, gate = shop.live(), shop.folder / "gate"
     shop.change(
