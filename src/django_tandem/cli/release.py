@@ -24,6 +24,15 @@ STYLES = {"live": "green", "before": "cyan", "removed": "dim"}
 seconds = click.FloatRange(min=0, max=86_400)
 
 
+def _a_name(_: click.Context, __: click.Parameter, given: str) -> str:
+    if not given.strip():
+        raise click.BadParameter("expected the name of a release, such as the first 12 digits of its commit")
+    return given
+
+
+release_argument = click.argument("name", metavar="RELEASE", callback=_a_name)
+
+
 @click.group()
 def release() -> None:
     """Look at releases, make one live that is deployed by other means, end an old one."""
@@ -76,7 +85,7 @@ def current(as_json: bool) -> None:
 
 
 @release.command()
-@click.argument("name", metavar="RELEASE")
+@release_argument
 @click.option("--wait", default=0.0, type=seconds, metavar="SECONDS", help="Until its servers stand by; 0 only looks.")
 @click.option(
     "--timeout", default=30.0, show_default=True, type=seconds, metavar="SECONDS",
@@ -117,7 +126,7 @@ def activate(name: str, wait: float, timeout: float, as_json: bool, config_path:
 
 
 @release.command()
-@click.argument("name", metavar="RELEASE")
+@release_argument
 @json_option
 @config_option
 def retire(name: str, as_json: bool, config_path: Path | None) -> None:
