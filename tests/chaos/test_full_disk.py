@@ -19,8 +19,6 @@ from tests.integration.serve.work import Work
 from tests.office import Office
 from tests.waiting import until
 
-pytestmark = pytest.mark.long
-
 SIZE_MB = 192
 SUCCESSFUL = 3
 
