@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 
 import psutil
 
@@ -98,31 +97,6 @@ class Shop(Office):
     def close(self):
         super().close()
         on_host.end(self.folder / ".tandem")
-
-
-class Clients:
-    """They ask for the first page all the time."""
-
-    def __init__(self, office, count=3):
-        self.statuses, self._stop = [], threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(office,)) for _ in range(count)]
-
-    def _ask(self, office):
-        while not self._stop.wait(0.01):
-            try:
-                self.statuses.append(office.get("/")[0])
-            except OSError as error:
-                self.statuses.append(repr(error))
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
 
 def steps(office, run):

@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from django_tandem.pipeline.stages import DRAIN, MIGRATE, PREPARE, PROVE, SWITCH, TRIAL, VERIFY
-from tests.integration.pipeline.shop import LONG_S, Clients, steps
+from tests.clients import Clients
+from tests.integration.pipeline.shop import LONG_S, steps
 from tests.integration.serve.work import Work
 from tests.waiting import until
 
@@ -18,7 +19,7 @@ def test_commits_become_live_under_load_and_back_and_nothing_is_lost(office):
     assert (first["state"], first["commit"]) == ("live", office.first)
     assert office.releases() == [office.first[:12]] * 2 == [office.live()] * 2
     work, second = Work(office), office.change()
-    with Clients(office) as clients:
+    with Clients(office, 3, pause_s=0.01) as clients:
         jobs = [work.write(f"job-{number}") for number in range(20)]
         held = work.hold("across")
         assert office.ship()["state"] == "live"
@@ -100,6 +101,7 @@ def test_an_old_worker_that_was_frozen_through_the_switch_claims_nothing_when_it
     assert not any(process.is_running() for process in family)
 
 
+@pytest.mark.long
 def test_a_gate_is_asked_and_a_run_goes_on_when_it_is_given(office):
     office.edit('approval = "none"', 'approval = "required"')
     office.repository.commit("a gate")

@@ -14,6 +14,7 @@ from django_tandem.errors import HostFailed
 from django_tandem.processes import ask
 from django_tandem.release.hosts import talk
 from django_tandem.release.hosts.places import Places
+from tests.clients import Clients
 from tests.integration.serve.work import Work
 from tests.waiting import until
 
@@ -74,33 +75,6 @@ class Host:
         self.office.query("SELECT pg_notify('tandem_fence', %s)", release)
 
 
-class Clients:
-    """They ask for a page all the time, each on a connection of its own."""
-
-    def __init__(self, office, count=8):
-        self.statuses, self.pids, self._stop = [], [], threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(office,)) for _ in range(count)]
-
-    def _ask(self, office):
-        while not self._stop.is_set():
-            try:
-                status, body = office.get("/")
-                self.pids.append(json.loads(body)["pid"])
-            except OSError as error:
-                status = repr(error)
-            self.statuses.append(status)
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-
 def workers_of(told):
     return {one.pid for one in psutil.Process(told["pid"]).children(recursive=True)}
 
@@ -110,7 +84,7 @@ def test_a_release_takes_an_address_over_and_no_request_is_lost(office, host):
     assert host.state(first) == "standby"  # it does not take the fence of itself
     host.activate("r1")
     until(lambda: office.answers("/"))
-    with Clients(office) as clients:
+    with Clients(office, 8) as clients:
         second = host.start("backoffice", "r2")
         asked = len(clients.statuses)
         until(lambda: len(clients.statuses) > asked + 50)

@@ -165,6 +165,7 @@ def test_without_a_scratch_database_what_needs_none_is_tried_all_the_same(tested
     assert "sesame" not in told
 
 
+@pytest.mark.long
 def test_a_program_that_is_not_there_and_no_tests_at_all_are_told(tested):
     tested.edit("tandem.toml", '["python", "manage.py", "test"]', '["no-such-runner"]')
     tested.commit()
@@ -179,6 +180,7 @@ def test_a_program_that_is_not_there_and_no_tests_at_all_are_told(tested):
     assert check.ok
 
 
+@pytest.mark.long
 def test_a_queued_task_that_no_module_imports_is_looked_for_as_a_worker_does(tested):
     tested.write("office/lonely.py", "from office.tasks import task\n\n\n@task\ndef alone(a):\n    pass\n")
     tested.commit()
