@@ -60,7 +60,7 @@ acceptance: setup  ## What a person does, in a real browser; installs Debian's c
 
 lock: setup  ## Renew requirements.lock, and what `make peers` installs
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-annotate \
-		--no-header --group dev --extra embedded --extra encrypt --output-file requirements.lock pyproject.toml
+		--no-header --group dev --extra embedded --extra encrypt --extra opentelemetry --output-file requirements.lock pyproject.toml
 	$(BIN)/python -m benchmarks.peers.environment | $(UV) pip compile --quiet --upgrade --universal \
 		--python-version 3.10 --no-annotate --no-header --output-file benchmarks/peers/requirements.txt -
 

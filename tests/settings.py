@@ -26,7 +26,22 @@ DATABASES = {
 SECRET_KEY = "only for tests"
 USE_TZ = True
 TIME_ZONE = "UTC"
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django_tandem.queue", "django_tandem.pipeline"]
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django_tandem.queue",
+    "django_tandem.pipeline",
+    "django_tandem.monitor",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_tandem.monitor.dashboard.entrance.Entrance",
+]
+ROOT_URLCONF = "tests.urls"
+TANDEM_APP = "office"
+TANDEM_DASHBOARD = "/tandem/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TASKS = {
     "default": {

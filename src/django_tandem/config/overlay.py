@@ -23,6 +23,7 @@ from django_tandem.processes.postgres import start_embedded
 EMBEDDED = Path(".tandem", "postgres")
 POSTGRESQL = "django.db.backends.postgresql"
 BACKEND = "django_tandem.queue.backend.TandemBackend"
+ENTRANCE = "django_tandem.monitor.dashboard.entrance.Entrance"
 _MARK = "TANDEM_RELEASE"
 
 
@@ -65,6 +66,9 @@ def effective(tandem: Tandem, role: str | None, base: Mapping[str, Any]) -> dict
     settings["DATABASES"] = _databases(tandem, base.get("DATABASES", {}))
     settings["INSTALLED_APPS"] = _installed_apps(base.get("INSTALLED_APPS", []))
     settings["TASKS"] = _tasks(tandem, base.get("TASKS", {}))
+    settings["TANDEM_APP"] = tandem.file.app.name
+    settings["TANDEM_DASHBOARD"] = tandem.file.monitor.dashboard
+    settings["MIDDLEWARE"] = _middleware(tandem, base.get("MIDDLEWARE", []))
     if tandem.file.notices:
         # Who wants to hear of what; where it is sent, whoever sends it reads.
         settings["TANDEM_NOTICES"] = {name: list(notice.events) for name, notice in tandem.file.notices.items()}
@@ -132,10 +136,15 @@ def _parts_of(url: str) -> dict[str, Any]:
 
 def _installed_apps(base: list[str] | tuple[str, ...]) -> list[str]:
     apps = list(base)
-    wanted = ["django_tandem.config", "django_tandem.queue", "django_tandem.pipeline"]
+    wanted = ["django_tandem.config", "django_tandem.queue", "django_tandem.pipeline", "django_tandem.monitor"]
     if django.VERSION < (6, 0):
         wanted.insert(0, "django_tasks")
     return apps + [app for app in wanted if app not in apps]
+
+
+def _middleware(tandem: Tandem, base: list[str] | tuple[str, ...]) -> list[str]:
+    """The project's own, and as the last one what lets people in to the dashboard."""
+    return [one for one in base if one != ENTRANCE] + ([ENTRANCE] if tandem.file.monitor.dashboard else [])
 
 
 def _tasks(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django_tandem.config.schema import (
     BackOffice,
     Database,
     File,
+    Monitor,
     Notice,
     Overlay,
     Pipeline,
@@ -42,6 +43,7 @@ _PATTERNS = {
     "app.wsgi": "expected a dotted path such as office.wsgi.application",
     "pipeline.ref": "expected the name of a branch or a tag, such as main",
     "pipeline.remote": "expected the name that git has for a remote, such as origin",
+    "monitor.dashboard": 'expected a path such as "/tandem/", or "" for none',
     "bind": "expected HOST:PORT or unix:/path",
     "health": "expected HOST:PORT or unix:/path",
 }
@@ -127,6 +129,7 @@ def _keys_beside(location: tuple[Any, ...]) -> Iterable[str]:
     models: dict[str, type[BaseModel]] = {
         "app": App,
         "database": Database,
+        "monitor": Monitor,
         "notices": Notice,
         "overlay": Overlay,
         "pipeline": Pipeline,

@@ -13,6 +13,7 @@ DottedPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_
 Address = Annotated[str, StringConstraints(pattern=r"^(unix:/.+|[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5})$")]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400)]
 PagePath = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
+DashboardPath = Annotated[str, StringConstraints(pattern=r"^(/([A-Za-z0-9_-]+/)+)?$")]
 Ref = Annotated[str, StringConstraints(pattern=r"^\w+((\.|/|[@+-]+)\w+)*$", max_length=200)]
 
 # The name of one that git knows, not its address: addresses hold passwords.
@@ -50,9 +51,11 @@ class Database(Frozen):
 
 
 class Queue(Frozen):
-    """A queue. `patience`: seconds that one priority level is worth; `strict`: plain priority order instead."""
+    """A queue. `patience`: seconds that one priority level is worth; `strict`: plain priority order instead;
+    `promise`: seconds within which a job that is ready should begin."""
 
     patience: Seconds = 10.0
+    promise: Seconds = 60.0
     strict: StrictBool = False
 
 
@@ -153,6 +156,14 @@ class Notice(Frozen):
     timeout: Annotated[float, Field(strict=True, gt=0, le=300)] = 10.0
 
 
+class Monitor(Frozen):
+    """How the fleet is watched. `dashboard`: below which path of the Back Office its pages are, "" for none;
+    `page_promise`: seconds within which 95 of 100 pages should be answered."""
+
+    dashboard: DashboardPath = "/tandem/"
+    page_promise: Seconds = 1.0
+
+
 class File(Frozen):
     """tandem.toml."""
 
@@ -163,6 +174,7 @@ class File(Frozen):
     roles: Mapping[Name, Role]
     pipeline: Pipeline = Pipeline()
     notices: Mapping[Name, Notice] = Field(default_factory=dict)
+    monitor: Monitor = Monitor()
 
 
 class Tandem(Frozen):

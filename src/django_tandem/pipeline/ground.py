@@ -13,7 +13,7 @@ from django_tandem.config.schema import Tandem
 from django_tandem.serve.up import database
 
 # Apps of Tandem that have tables. Their migrations do nothing to a release that runs.
-APPS = ("tandem_queue", "tandem_pipeline")
+APPS = ("tandem_queue", "tandem_pipeline", "tandem_monitor")
 
 
 class Ground(NamedTuple):

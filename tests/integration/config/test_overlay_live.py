@@ -72,11 +72,12 @@ def test_an_unedited_project_has_what_its_role_changes(office):
     assert role["application"] == "office tasks"
 
     backport = ["django_tasks"] if django.VERSION < (6, 0) else []
-    assert role["apps"][-3 - len(backport) :] == [
+    assert role["apps"][-4 - len(backport) :] == [
         *backport,
         "django_tandem.config",
         "django_tandem.queue",
         "django_tandem.pipeline",
+        "django_tandem.monitor",
     ]
     assert role["tasks"]["default"]["QUEUES"] == ["default", "reports"]
     assert role["tasks"]["mail"] == {"BACKEND": "o.M"}

@@ -25,7 +25,17 @@ TABLES = {
     "tandem_server",
 }
 # Of other apps, which stay when the queue's go.
-OTHERS = {"tandem_approval", "tandem_lock", "tandem_notice", "tandem_release", "tandem_run", "tandem_step"}
+OTHERS = {
+    "tandem_alarm",
+    "tandem_approval",
+    "tandem_audit",
+    "tandem_lock",
+    "tandem_notice",
+    "tandem_release",
+    "tandem_run",
+    "tandem_sample",
+    "tandem_step",
+}
 BACKEND = "django_tandem.queue.backend.TandemBackend"
 
 

@@ -84,12 +84,12 @@ def test_the_project_s_own_objects_are_not_touched(settings_of, url):
 
 def test_tandem_s_apps_come_after_the_project_s_and_once(settings_of):
     backport = ["django_tasks"] if django.VERSION < (6, 0) else []
-    own = ["django_tandem.config", "django_tandem.queue", "django_tandem.pipeline"]
+    own = ["django_tandem.config", "django_tandem.queue", "django_tandem.pipeline", "django_tandem.monitor"]
     assert settings_of("[roles.async]")["INSTALLED_APPS"] == ["django.contrib.auth", "office", *backport, *own]
 
     named = {**BASE, "INSTALLED_APPS": ["django_tandem.queue", *backport, "office"]}
     assert settings_of("[roles.async]", base=named)["INSTALLED_APPS"] == [
-        "django_tandem.queue", *backport, "office", "django_tandem.config", "django_tandem.pipeline",
+        "django_tandem.queue", *backport, "office", *(one for one in own if one != "django_tandem.queue")
     ]  # fmt: skip
 
 

@@ -30,7 +30,7 @@ MISTAKES = {
     "[roles.async]\nbind = '127.0.0.1:80'": [
         "roles.async.bind: unknown key, which roles of kind backoffice have; this one is of kind async"
     ],
-    "[roles.async]\n[queues.x]\nzebra = 1": ["queues.x.zebra: unknown key, expected one of patience, strict"],
+    "[roles.async]\n[queues.x]\nzebra = 1": ["queues.x.zebra: unknown key, expected one of patience, promise, strict"],
     "[roles.async]\nreserve = 2": ["roles.async.reserve: 2, expected a table"],
     "[roles.async]\nreserve = { slots = 1 }": [
         "roles.async.reserve.priority: missing, expected the least priority that they begin"

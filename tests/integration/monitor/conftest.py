@@ -1,0 +1,36 @@
+"""The monitor's tables and the queue's in the test database, with real commits."""
+
+import pytest
+from django.db import connections
+from psycopg import sql
+
+from django_tandem.queue import fence, recurring, scheduler
+from django_tandem.queue.connect import connect
+
+RELEASE = "test"
+TABLES = (
+    "tandem_job", "tandem_result", "tandem_server", "tandem_pause", "tandem_schedule", "tandem_firing",
+    "tandem_sample", "tandem_alarm", "tandem_audit", "auth_user_user_permissions", "auth_user", "django_session",
+)  # fmt: skip
+
+
+@pytest.fixture
+def transactional_db(django_db_setup, django_db_blocker):
+    """pytest-django's, without the flush of all tables after each test: `database` deletes what there is."""
+    with django_db_blocker.unblock():
+        yield
+        connections.close_all()
+
+
+@pytest.fixture
+def database(transactional_db, monkeypatch):
+    """A connection of the queue's own; today's partitions are there, the fence names the release "test", and there are
+    no schedules but those of the test."""
+    monkeypatch.setattr(recurring, "_schedules", {})
+    with connect("default", purpose="test") as connection:
+        scheduler.make_partitions(connection)
+        fence.activate(connection, RELEASE)
+        yield connection
+        for table in TABLES:
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        connection.execute("UPDATE tandem_fence SET release = NULL, epoch = 0")
