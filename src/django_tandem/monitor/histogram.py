@@ -75,7 +75,7 @@ def quantile(histogram: Histogram, share: float) -> float | None:
 
 def mean(histogram: Histogram) -> float | None:
     """Seconds on average; None where nothing was counted."""
-    return histogram["sum"] / histogram["count"] if histogram["count"] else None
+    return float(histogram["sum"] / histogram["count"]) if histogram["count"] else None
 
 
 def share_within(histogram: Histogram, seconds: float) -> float | None:
