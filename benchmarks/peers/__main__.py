@@ -14,8 +14,8 @@ import platform
 import signal
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
+from datetime import datetime, timezone
 from pathlib import Path
 
 import click
@@ -57,7 +57,7 @@ def main(as_json: bool, markdown: bool, only: tuple[str, ...], rounds: int) -> N
         systems, failed = runs.take([*own, *peers], rounds, console.print)
     missing |= failed
     machine = {
-        "date": time.strftime("%Y-%m-%d"),
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "cores": os.cpu_count(),
         **database.describe(server),
         "redis_version": next((peer.broker.version for peer in peers if peer.entry.broker == "redis"), None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,14 @@ class _Case:
     work: Path
     live: Live | None
     tests_s: float
+    said: dict[str, Any] = field(default_factory=dict)
+
+    def checked(self, by: str) -> list[Finding]:
+        """What Tandem's own checks say, or Django's for a deployment. Who asks first has both made, in one process: to
+        start it and to import the project takes longer than they do."""
+        if not self.said:
+            self.said.update(self.ask("checks", {}))
+        return [_message(one) for one in self.said[by]]
 
     def ask(self, step: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Of the project, what needs no database. What connects to one by itself meets the scratch one, if there is."""
@@ -96,16 +104,6 @@ class _Case:
         # Whatever reads the address that most projects read finds the scratch database too.
         named = {"DATABASE_URL": self.database} if "DATABASE_URL" in self.project.process_variables() else {}
         return {**found, **named, "DJANGO_SETTINGS_MODULE": TRIAL_SETTINGS}
-
-
-def _configuration(case: _Case) -> list[Finding]:
-    said = case.ask("configuration", {})
-    return [_message(one) for one in said["messages"]]
-
-
-def _deploy(case: _Case) -> list[Finding]:
-    said = case.ask("deploy", {})
-    return [_message(one) for one in said["messages"]]
 
 
 def _tasks(case: _Case) -> list[Finding]:
@@ -162,8 +160,8 @@ def _tests(case: _Case) -> list[Finding]:
 
 # In this order: what takes long comes last.
 CHECKS: Mapping[str, Callable[[_Case], list[Finding]]] = {
-    "configuration": _configuration,
-    "deploy": _deploy,
+    "configuration": lambda case: case.checked("tandem"),
+    "deploy": lambda case: case.checked("deploy"),
     "tasks": _tasks,
     "migrations": _migrations,
     "tests": _tests,

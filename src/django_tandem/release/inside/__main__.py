@@ -11,7 +11,7 @@ from typing import Any
 
 from django_tandem.errors import ConfigurationError, TandemError
 
-STEPS = ("describe", "deploy", "configuration", "migrations", "tasks")
+STEPS = ("describe", "checks", "migrations", "tasks")
 
 
 def main(words: Sequence[str]) -> None:
