@@ -22,7 +22,7 @@ from rich.console import Console
 from benchmarks import cores, load
 from benchmarks.demo_ship import Shipping
 from benchmarks.load import Plan
-from benchmarks.office import BASE, CLERK, HOME, PASSWORD, Office, Refused
+from benchmarks.office import BASE, CHIEF, CHIEF_PASSWORD, CLERK, HOME, PASSWORD, Office, Refused
 from benchmarks.scoreboard import Phase, Scoreboard
 from django_tandem.config.overlay import EMBEDDED
 from django_tandem.errors import TandemError
@@ -30,6 +30,7 @@ from django_tandem.processes.postgres import start_embedded
 
 # A repository of its own, so that it can have commits of its own.
 FOLDER = HOME / ".tandem" / "demo"
+DASHBOARD = f"See it all: {BASE}/tandem/  as [bold]{CHIEF}[/], password [bold]{CHIEF_PASSWORD}[/]"
 RATE = 8.0
 PAGES_A_PAYMENT = 8
 LOOK_S = 1.0
@@ -83,10 +84,11 @@ def run(console: Console, picture: Path | None, folder: Path, size: Size) -> Non
         with console.status(f"an office with {size.loans:,} loans and their history (the first time takes a minute)"):
             office.prepare(size.loans)
         one, other = ([core] for core in cores.two()) if cores.can_pin() else ([], [])
+        console.print(f"{DASHBOARD}, also while this runs", soft_wrap=True)
         with office.bureau():
             with office.connect() as connection, Scoreboard(console, connection) as board:
                 office.settle()
-                with office.monolith([]):
+                with office.watched_monolith():
                     show(office, board, "monolith", size)
                 office.settle()
                 with office.split(one, other):
@@ -138,6 +140,7 @@ def stay_up(console: Console, folder: Path, logs: str) -> None:
     for line in (
         f"[bold green]Both servers stay up:[/] {BASE}  log in as [bold]{CLERK}[/], password [bold]{PASSWORD}[/]",
         "  Take a payment on a loan: the Async Server posts it. Operations begins another flood.",
+        f"  {DASHBOARD}",
         f"  In another terminal:  cd {here} && {tandem} status",
         f"  The releases:         {tandem} pipeline list; {tandem} rollback; or commit a change, and {tandem} ship",
         f"  What the servers say: tail -f {here}/.tandem/log/{logs}",

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,7 +26,9 @@ from django_tandem.queue import fence
 
 HOME = Path(__file__).parent.parent / "example" / "lendoffice"
 BASE, HEALTH, BUREAU = "http://127.0.0.1:8000", "http://127.0.0.1:8001", "http://127.0.0.1:8009"
-CLERK, PASSWORD = "clerk", "clerk-demo"  # whom `manage.py seed` makes
+# Whom `manage.py seed` makes: the second may do everything.
+CLERK, PASSWORD = "clerk", "clerk-demo"
+CHIEF, CHIEF_PASSWORD = "chief", "chief-demo"
 
 # The database users of the servers: by them the database's work is counted to a server.
 MONOLITH, BACK_OFFICE, ASYNC = "monolith", "backoffice", "async"
@@ -102,6 +104,10 @@ class Office:
         ):
             yield
 
+    def watched_monolith(self) -> AbstractContextManager[None]:
+        """The monolith on all cores, started by Tandem, so that the dashboard shows what it bears."""
+        return self._server("monolith", MONOLITH, [], f"{BASE}/-/ready", "monolith.toml", LENDOFFICE_TASKS="threads")
+
     @contextmanager
     def split(self, back_office: list[int], async_server: list[int]) -> Iterator[None]:
         """The Back Office and the Async Server, each on cores of its own (none: all)."""
@@ -166,8 +172,10 @@ class Office:
         parts = {**conninfo_to_dict(self.url), "user": user}
         return make_conninfo(**parts)
 
-    def _server(self, role: str, user: str, on: list[int], ready: str) -> object:
-        variables = {"TANDEM_CONFIG": str(self.home / "tandem.toml"), "TANDEM_DATABASE_URL": self._as(user)}
+    def _server(
+        self, role: str, user: str, on: list[int], ready: str, file: str = "tandem.toml", **more: str
+    ) -> AbstractContextManager[None]:
+        variables = {"TANDEM_CONFIG": str(self.home / file), "TANDEM_DATABASE_URL": self._as(user), **more}
         variables["TANDEM_RELEASE"] = self.release
         return self._running([sys.executable, "-m", "django_tandem", "serve", role], variables, on, ready)
 

@@ -148,7 +148,8 @@ def _middleware(tandem: Tandem, base: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def _tasks(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:
-    """All of the project's task backends, with Tandem's as the default; its queues are those of tandem.toml."""
+    """All of the project's task backends, with Tandem's as the default, or beside it; its queues are those of
+    tandem.toml."""
     queues = tandem.file.queues
     options = {
         "database": tandem.alias,
@@ -157,7 +158,8 @@ def _tasks(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:
         "retention_days": tandem.file.database.retention_days,
         **{name: [key.get_secret_value() for key in keys] for name, keys in tandem.queue_keys.items()},
     }
-    return {**base, "default": {"BACKEND": BACKEND, "QUEUES": list(queues), "OPTIONS": options}}
+    alias = "default" if tandem.file.app.tasks == "tandem" else "tandem"
+    return {**base, alias: {"BACKEND": BACKEND, "QUEUES": list(queues), "OPTIONS": options}}
 
 
 def _some_role_changes_logging(tandem: Tandem) -> bool:

@@ -27,11 +27,13 @@ class Frozen(BaseModel):
 
 
 class App(Frozen):
-    """The project: its name, its own settings module, and its WSGI application where settings do not name one."""
+    """The project: its name, its own settings module, and its WSGI application where settings do not name one. `tasks`:
+    whose the default task backend is, Tandem's or the project's own."""
 
     name: Name
     settings: DottedPath
     wsgi: DottedPath | None = None
+    tasks: Literal["tandem", "own"] = "tandem"
 
 
 class FromEnvironment(Frozen):

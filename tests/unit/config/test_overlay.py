@@ -110,6 +110,13 @@ def test_tandem_is_the_default_task_backend_and_the_project_s_others_stay(settin
     }
 
 
+def test_a_project_may_keep_its_own_default_backend(settings_of):
+    base = {**BASE, "TASKS": {"default": {"BACKEND": "office.Threads"}}}
+    tasks = settings_of('tasks = "own"\n[roles.async]', base=base)["TASKS"]
+    assert tasks["default"] == {"BACKEND": "office.Threads"}
+    assert tasks["tandem"]["BACKEND"] == "django_tandem.queue.backend.TandemBackend"
+
+
 def test_a_statement_timeout_is_added_to_the_options_of_postgresql(settings_of):
     databases = {
         "default": {"ENGINE": POSTGRESQL, "OPTIONS": {"options": "-c search_path=office"}},

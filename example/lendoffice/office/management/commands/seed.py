@@ -19,13 +19,14 @@ from payments.models import Entry, Payment
 
 SEED = 20_110_403
 USER, PASSWORD = "clerk", "clerk-demo"
+CHIEF, CHIEF_PASSWORD = "chief", "chief-demo"
 PURPOSES = ("Car", "Roof", "Kitchen", "Wedding", "Studies", "Shop fittings", "Tractor", "Sewing machines", "Dentist")
 RATES = ("0.0790", "0.0990", "0.1190", "0.1490", "0.1990")
 OPEN_APPLICATIONS = 60
 
 
 class Command(BaseCommand):
-    help = "Fill an empty office with borrowers, loans and their history, and make the demo's clerk."
+    help = "Fill an empty office with borrowers, loans and their history, and make the demo's clerk and her chief."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--loans", type=int, default=5000, help="How many loans (5000).")
@@ -33,6 +34,8 @@ class Command(BaseCommand):
     def handle(self, *args: object, loans: int, **options: object) -> None:
         if not User.objects.filter(username=USER).exists():
             User.objects.create_user(USER, password=PASSWORD, is_staff=True)
+        if not User.objects.filter(username=CHIEF).exists():
+            User.objects.create_superuser(CHIEF, password=CHIEF_PASSWORD)
         if (there := Loan.objects.count()) > 0:
             self.stdout.write(f"The office has {there} loans already; nothing was changed.")
             return
