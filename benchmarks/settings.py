@@ -18,7 +18,7 @@ DATABASES = {
 }
 SECRET_KEY = "only for benchmarks"  # noqa: S105
 USE_TZ = True
-INSTALLED_APPS = ["django_tandem.queue"]
+INSTALLED_APPS = ["django_tandem.queue", "django_tandem.monitor"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TASKS = {"default": {"BACKEND": "django_tandem.queue.backend.TandemBackend"}}
 LOGGING_CONFIG = None

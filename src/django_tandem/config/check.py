@@ -21,9 +21,9 @@ UNUSABLE = "tandem.E006"
 FILE_CACHE = "filebased.FileBasedCache"
 
 # Beside one for each slot: an async worker listens and claims, and its coroutines share one thread for the ORM; every
-# server has a keeper with loops of its own.
+# server has a keeper that writes samples too, and with loops of its own.
 WORKER_CONNECTIONS = 2
-KEEPER_CONNECTIONS = {"backoffice": 1, "async": 4}
+KEEPER_CONNECTIONS = {"backoffice": 2, "async": 5}
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:

@@ -24,6 +24,7 @@ EMBEDDED = Path(".tandem", "postgres")
 POSTGRESQL = "django.db.backends.postgresql"
 BACKEND = "django_tandem.queue.backend.TandemBackend"
 ENTRANCE = "django_tandem.monitor.dashboard.entrance.Entrance"
+NOTE_REQUESTS = "django_tandem.monitor.requests.NoteRequests"
 _MARK = "TANDEM_RELEASE"
 
 
@@ -143,8 +144,10 @@ def _installed_apps(base: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def _middleware(tandem: Tandem, base: list[str] | tuple[str, ...]) -> list[str]:
-    """The project's own, and as the last one what lets people in to the dashboard."""
-    return [one for one in base if one != ENTRANCE] + ([ENTRANCE] if tandem.file.monitor.dashboard else [])
+    """The project's own; before them what notes how long all of that takes, and as the last one what lets people in to
+    the dashboard."""
+    own = [one for one in base if one not in (NOTE_REQUESTS, ENTRANCE)]
+    return [NOTE_REQUESTS, *own] + ([ENTRANCE] if tandem.file.monitor.dashboard else [])
 
 
 def _tasks(tandem: Tandem, base: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ _PATTERNS = {
     "pipeline.ref": "expected the name of a branch or a tag, such as main",
     "pipeline.remote": "expected the name that git has for a remote, such as origin",
     "monitor.dashboard": 'expected a path such as "/tandem/", or "" for none',
+    "monitor.nginx_log": "expected the whole path of a file, such as /var/log/nginx/access.log",
     "bind": "expected HOST:PORT or unix:/path",
     "health": "expected HOST:PORT or unix:/path",
 }

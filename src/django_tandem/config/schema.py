@@ -14,6 +14,7 @@ Address = Annotated[str, StringConstraints(pattern=r"^(unix:/.+|[^\s:/]+:\d{1,5}
 Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400)]
 PagePath = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
 DashboardPath = Annotated[str, StringConstraints(pattern=r"^(/([A-Za-z0-9_-]+/)+)?$")]
+LogPath = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f]*[^/\x00-\x1f]$")]
 Ref = Annotated[str, StringConstraints(pattern=r"^\w+((\.|/|[@+-]+)\w+)*$", max_length=200)]
 
 # The name of one that git knows, not its address: addresses hold passwords.
@@ -160,10 +161,12 @@ class Notice(Frozen):
 
 class Monitor(Frozen):
     """How the fleet is watched. `dashboard`: below which path of the Back Office its pages are, "" for none;
-    `page_promise`: seconds within which 95 of 100 pages should be answered."""
+    `page_promise`: seconds within which 95 of 100 pages should be answered; `nginx_log`: the access log of the Nginx
+    before the Back Office."""
 
     dashboard: DashboardPath = "/tandem/"
     page_promise: Seconds = 1.0
+    nginx_log: LogPath | None = None
 
 
 class File(Frozen):

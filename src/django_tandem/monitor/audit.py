@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from django.db import connections
 from psycopg.types.json import Jsonb
 
 from django_tandem.monitor.statements import statement
+from django_tandem.queue.connect import Connection
 from django_tandem.queue.options import queue_database
 
 Outcome = Literal["began", "done", "refused", "failed"]
@@ -58,6 +59,11 @@ def read(entry: int) -> Entry | None:
 def newest(count: int) -> list[Entry]:
     """At most `count` entries, newest first."""
     return [_entry(row) for row in _rows("newest", {"count": count})]
+
+
+def forget(connection: Connection, older_than: timedelta) -> None:
+    """Forget what is older."""
+    connection.execute(statement("audit", "forget"), {"older_than": older_than})
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

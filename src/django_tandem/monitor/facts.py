@@ -5,12 +5,13 @@ A server's sample:
   server    processes, rss (bytes), cpu (cores), state
   pages     of a Back Office: count, errors_4xx, errors_5xx, timeouts, seconds, queue_seconds (histograms),
             views {name: {count, errors_5xx, seconds}}
-  tasks     of an Async Server: slots, running, claims, successful, failed, retried, seconds (a histogram),
-            tasks {path: {count, failed, seconds}}
+  tasks     of an Async Server: slots (its threads), running (coroutines too), coroutines (of those), claims (jobs),
+            successful, failed, retried (attempts), seconds (of attempts, a histogram),
+            tasks {path: {count, failed, retried, seconds}}
 That of the fleet (server 0):
   database  connections, most_connections, waiting, oldest_transaction_s
   queues    {name: {ready, scheduled, running, limited, paused, oldest_s, priorities {"0": {ready, oldest_s}}}}
-  counted_at  when the queues were counted, ISO 8601
+  counted_at  when the queues were counted, ISO 8601; counted_s: how long that took
   pressure  {role: {level, why}}: of Async Servers that yield
 Parts that nobody knew are missing.
 """
@@ -37,17 +38,18 @@ def merge(samples: Iterable[Facts]) -> dict[str, Any]:
     """Samples of one server that follow each other, oldest first, as one of the whole time."""
     merged: dict[str, Any] = {}
     for facts in samples:
-        _merge_into(merged, facts)
+        add(merged, facts)
     return merged
 
 
-def _merge_into(merged: dict[str, Any], facts: Facts) -> None:
+def add(merged: dict[str, Any], facts: Facts) -> None:
+    """Add a sample to what was merged before it."""
     for name, value in facts.items():
         there = merged.get(name)
         if isinstance(value, Mapping) and "buckets" in value:
             histogram.add(merged.setdefault(name, histogram.empty()), value)
         elif isinstance(value, Mapping):
-            _merge_into(merged.setdefault(name, {}), value)
+            add(merged.setdefault(name, {}), value)
         elif there is None or name in LAST:
             merged[name] = value
         elif name in COUNTED:

@@ -82,9 +82,10 @@ class BoardRow:
         """Slot number `slot` is idle."""
         _WORD.pack_into(self._memory, self._first + (_BEGUN + slot) * _WORD.size, 0)
 
-    def begun(self) -> list[int]:
-        """The ids of the jobs that slots have begun and not ended."""
-        words = struct.unpack_from(f"={self.slots}q", self._memory, self._first + _BEGUN * _WORD.size)
+    def begun(self, first: int | None = None) -> list[int]:
+        """The ids of the jobs that slots have begun and not ended; of the `first` slots, where that is given."""
+        slots = self.slots if first is None else first
+        words = struct.unpack_from(f"={slots}q", self._memory, self._first + _BEGUN * _WORD.size)
         return [job for job in words if job]
 
     def clear(self) -> None:

@@ -35,6 +35,23 @@ class QueueCount(NamedTuple):
     oldest_ready_s: float | None
 
 
+class PriorityCount(NamedTuple):
+    """The unfinished jobs of a queue that have one priority. `limited`: those that wait for their limit."""
+
+    queue: str
+    priority: int
+    ready: int
+    scheduled: int
+    running: int
+    limited: int
+    paused: int
+    oldest_ready_s: float | None
+
+
+# Of a PriorityCount, what counts jobs.
+STATES = ("ready", "scheduled", "running", "limited", "paused")
+
+
 def servers(connection: Connection) -> list[ServerCount]:
     """All servers that have not stopped, by role and host."""
     return [ServerCount(*row) for row in connection.execute(statement("counts", "servers"))]
@@ -43,3 +60,9 @@ def servers(connection: Connection) -> list[ServerCount]:
 def queues(connection: Connection) -> list[QueueCount]:
     """All queues that have unfinished jobs, by name."""
     return [QueueCount(*row) for row in connection.execute(statement("counts", "queues"))]
+
+
+def priorities(connection: Connection) -> list[PriorityCount]:
+    """All queues and priorities that have unfinished jobs. It reads all of these."""
+    rows = [PriorityCount(*row) for row in connection.execute(statement("counts", "priorities"))]
+    return sorted(rows, key=lambda row: (row.queue, row.priority))

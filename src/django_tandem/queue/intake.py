@@ -25,6 +25,7 @@ from django_tandem.queue.lane import General, Lane, Reserved
 from django_tandem.queue.listen import Ready
 from django_tandem.queue.pace import MOST_HELD
 from django_tandem.queue.priority import LOWEST, Reserve
+from django_tandem.queue.tally import Tally
 from django_tandem.queue.unopened import Unopened
 
 # An outcome waits at most this long for others to be written with it.
@@ -41,7 +42,13 @@ class Intake:
     """
 
     def __init__(
-        self, connection: Connection, owner: Owner, queues: Sequence[str], threads: int, reserve: Reserve
+        self,
+        connection: Connection,
+        owner: Owner,
+        queues: Sequence[str],
+        threads: int,
+        reserve: Reserve,
+        tally: Tally | None = None,
     ) -> None:
         self.connection = connection
         self.owner = owner
@@ -51,6 +58,7 @@ class Intake:
         self.epoch: int | None = None
         self.paused: frozenset[str] = frozenset()
         self.broken: Exception | None = None
+        self.tally = tally
         self.begun = 0  # rises with each job that begins: how a stall is seen
         self._held = Held(urgent=reserve.priority)
         self._running: set[int] = set()
@@ -88,6 +96,8 @@ class Intake:
             self.general.pace.observe(outcome.ended - outcome.began)
             self._outcomes.append(outcome)
             self._running.discard(outcome.job.id)
+        if self.tally is not None:
+            self.tally.ended((outcome.job.task, outcome.state, outcome.ended - outcome.began, outcome.is_settled))
 
     def put_back(self, job: Job, error: ImportError | KeyNotConfigured) -> None:
         """This release does not know the job's task, or this server not its key: another may."""
@@ -290,6 +300,8 @@ class Intake:
     def _hold(self, jobs: list[Job], by: Lane | None = None) -> None:
         if not jobs:
             return
+        if self.tally is not None:
+            self.tally.claimed(len(jobs))
         with self._lock:
             self._held.add(jobs)
             by_slot = int(by is not None)

@@ -31,6 +31,7 @@ from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.recycle import Share
 from django_tandem.queue.run import cut_off, known, run
 from django_tandem.queue.surroundings import Surroundings
+from django_tandem.queue.tally import Tally
 
 # How often to look for what no announcement told: a fence that moved, a job whose notice was lost.
 POLL_S = 1.0
@@ -48,7 +49,8 @@ RECONNECT_S = 0.5
 class WorkerOptions:
     """`server` is the row in tandem_server, `threads` and `coroutines` the slots of each kind, `drain` seconds.
     `reserve`: some of the threads are for urgent jobs only.
-    `recycle_jobs`, `recycle_memory` (MiB): after what the process gives its place to another; None: never."""
+    `recycle_jobs`, `recycle_memory` (MiB): after what the process gives its place to another; None: never.
+    `tally`: what counts the jobs."""
 
     alias: str
     server: int
@@ -60,6 +62,7 @@ class WorkerOptions:
     reserve: Reserve = NO_RESERVE
     recycle_jobs: int | None = None
     recycle_memory: int | None = None
+    tally: Tally | None = None
 
 
 def main(options: WorkerOptions, row: BoardRow) -> int:
@@ -84,7 +87,9 @@ class Worker:
         self.row = row
         self.owner = Owner(options.server, os.getpid())
         self.ear = Ear(self._connect_quick())
-        self.intake = Intake(self._connect(), self.owner, options.queues, options.threads, options.reserve)
+        self.intake = Intake(
+            self._connect(), self.owner, options.queues, options.threads, options.reserve, options.tally
+        )
         self.interrupts = Interrupts(self._stuck)
         self.coroutines = CoroutineSlots(
             options.coroutines, options.threads, self.owner, row, self.interrupts, self._coroutine_done

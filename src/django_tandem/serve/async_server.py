@@ -24,14 +24,15 @@ from django_tandem.serve.identity import Identity, register
 from django_tandem.serve.keeper import KeeperOptions
 from django_tandem.serve.mailbox import Mailbox, WorkerDied
 from django_tandem.serve.standing import STALE_S, Standing
+from django_tandem.serve.watched import Watched, Watcher
 
 logger = logging.getLogger("django_tandem.serve")
 
 KEEPER, WORKER = "keeper", "worker-"
 
 
-def serve(tandem: Tandem, role: str) -> int:
-    """Run the Async Server `role` until TERM or INT; returns the exit code.
+def serve(tandem: Tandem, role: str, watcher: Watcher) -> int:
+    """Run the Async Server `role` until TERM or INT; returns the exit code. `watcher` watches it.
 
     Raises ConfigurationError, SettingsNotImportable, PortTaken, DatabaseUnreachable, NotMigrated before anything runs.
     """
@@ -50,11 +51,23 @@ def serve(tandem: Tandem, role: str) -> int:
     # Two rows a worker: the second for its successor, while the first is not through with what it has begun.
     board = Board(2 * options.processes, options.threads + options.coroutines)
     standing, mailbox = Standing(), Mailbox()
+    watcher.begin(
+        Watched(
+            alias=tandem.alias,
+            identity=identity,
+            standing=standing,
+            folder=tandem.root,
+            board=board,
+            processes=options.processes,
+            threads=options.threads,
+        )
+    )
     health = Health(
         identity=identity,
         token=tandem.health_token.get_secret_value() if tandem.health_token else None,
         standing=standing,
         unready=lambda: standing.unready() or _silent_workers(board),
+        metrics=watcher.metrics,
     )
     keeping = KeeperOptions(
         alias=tandem.alias,
@@ -65,6 +78,7 @@ def serve(tandem: Tandem, role: str) -> int:
         shared_health=(listening, health) if handed else None,
         loops=True,
         may_take_fence=handed is None,
+        watch=watcher.run,
     )
 
     def on_death(death: Death) -> None:
@@ -77,7 +91,9 @@ def serve(tandem: Tandem, role: str) -> int:
             if row:
                 row.clear()
 
-    workers = [_worker(tandem, options, identity, board, number, listening) for number in range(options.processes)]
+    workers = [
+        _worker(tandem, options, identity, board, number, listening, watcher) for number in range(options.processes)
+    ]
     supervisor = Supervisor(
         [*workers, keeper.child(keeping)], drain_s=options.drain, on_death=on_death, on_stop=mailbox.draining
     )
@@ -89,7 +105,13 @@ def serve(tandem: Tandem, role: str) -> int:
 
 
 def _worker(
-    tandem: Tandem, options: AsyncServer, identity: Identity, board: Board, number: int, listening: socket.socket
+    tandem: Tandem,
+    options: AsyncServer,
+    identity: Identity,
+    board: Board,
+    number: int,
+    listening: socket.socket,
+    watcher: Watcher,
 ) -> ChildSpec:
     """A worker on row `number` of the board; its successor is on the other row of the same name."""
     row = board.row(number)
@@ -109,19 +131,22 @@ def _worker(
             reserve=reserve.share(options.processes, number % options.processes),
             recycle_jobs=options.recycle_jobs,
             recycle_memory=options.recycle_memory,
+            tally=watcher.tally(),
         )
         try:
             return worker.main(working, row)
         except TandemError as error:
             logger.error("worker: %s", error)
             return error.exit_code
+        finally:
+            watcher.worker_ends()
 
     return ChildSpec(
         name=f"{WORKER}{number % options.processes}",
         body=body,
         silent_s=row.age_s,
         leaving=lambda: row.is_leaving,
-        successor=lambda: _worker(tandem, options, identity, board, other, listening),
+        successor=lambda: _worker(tandem, options, identity, board, other, listening, watcher),
     )
 
 

@@ -28,6 +28,7 @@ from django_tandem.serve.identity import register
 from django_tandem.serve.keeper import KeeperOptions
 from django_tandem.serve.mailbox import Mailbox
 from django_tandem.serve.standing import Standing
+from django_tandem.serve.watched import Watched, Watcher
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes its file with mkstemp
 
 
-def serve(tandem: Tandem, role: str) -> int:
-    """Run the Back Office `role` until TERM or INT; returns the exit code.
+def serve(tandem: Tandem, role: str, watcher: Watcher) -> int:
+    """Run the Back Office `role` until TERM or INT; returns the exit code. `watcher` watches it.
 
     Raises ConfigurationError, PortTaken, DatabaseUnreachable, NotMigrated before anything runs.
     """
@@ -45,6 +46,7 @@ def serve(tandem: Tandem, role: str) -> int:
     boot(tandem, role)
     logs.prepare()
     at_rest.encryption()  # a key that is none is told before anything runs
+    watcher.note_requests()
     application = _application(tandem)
     handed = taking.take()
     listening = handed.listening if handed else sockets.listen(options.bind, f"roles.{role}.bind")
@@ -52,6 +54,7 @@ def serve(tandem: Tandem, role: str) -> int:
     connections.close_all()  # none may be shared with the children
 
     mailbox, standing = Mailbox(), Standing()
+    watcher.begin(Watched(alias=tandem.alias, identity=identity, standing=standing, folder=tandem.root))
     gate = Gate(standing, options.processes) if handed else None
     health = Health(
         identity=identity,
@@ -59,6 +62,7 @@ def serve(tandem: Tandem, role: str) -> int:
         standing=standing,
         unready=lambda: standing.unready() or (gate.unready() if gate else None),
         behind_proxy=listening.family == socket.AF_UNIX,
+        metrics=watcher.metrics,
     )
     keeping = KeeperOptions(
         alias=tandem.alias,
@@ -67,8 +71,9 @@ def serve(tandem: Tandem, role: str) -> int:
         mailbox=mailbox,
         health=(handed.private, replace(health, behind_proxy=False)) if handed else None,
         may_take_fence=handed is None,
+        watch=watcher.run,
     )
-    gunicorn = partial(_run_gunicorn, options, listening, wrap(application, health), os.getpid(), gate)
+    gunicorn = partial(_run_gunicorn, options, listening, wrap(application, health), os.getpid(), gate, watcher)
 
     def on_death(death: Death) -> None:
         if death.name == "keeper":
@@ -113,7 +118,12 @@ def _application(tandem: Tandem) -> WSGIApplication:
 
 
 def _run_gunicorn(
-    options: BackOffice, listening: socket.socket, application: WSGIApplication, parent: int, gate: Gate | None
+    options: BackOffice,
+    listening: socket.socket,
+    application: WSGIApplication,
+    parent: int,
+    gate: Gate | None,
+    watcher: Watcher,
 ) -> int:
     """The body of gunicorn's process: its arbiter, which forks the workers that answer."""
     from gunicorn.app.base import BaseApplication
@@ -135,7 +145,10 @@ def _run_gunicorn(
         def run(self) -> None:
             if gate is not None:
                 gate.wait(self.age, self._lives)
-            super().run()
+            try:
+                super().run()
+            finally:
+                watcher.worker_ends()
 
         def _lives(self) -> bool:
             self.notify()

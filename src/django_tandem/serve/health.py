@@ -1,4 +1,4 @@
-"""`/-/live`, `/-/ready` and `/-/release`: who I am, which release, am I ready."""
+"""`/-/live`, `/-/ready`, `/-/release` and `/-/metrics`: who I am, which release, am I ready, what have I seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django_tandem.serve.identity import Identity
 from django_tandem.serve.standing import Standing
@@ -21,34 +21,57 @@ if TYPE_CHECKING:
 PREFIX = "/-/"
 FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 LOCAL_NAMES = ("localhost", "")
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Answer(NamedTuple):
+    """What is sent: a status, and a body of some type."""
+
+    status: HTTPStatus
+    body: bytes
+    content_type: str = "application/json"
+
+    def headers(self) -> list[tuple[str, str]]:
+        """What goes before the body: nobody keeps an answer."""
+        return [
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(len(self.body))),
+            ("Cache-Control", "no-store"),
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
     """What the answers are made of. `unready` says why the server is not ready, or nothing. `behind_proxy`: nobody
-    asks directly, so that no client counts as one on this host."""
+    asks directly, so that no client counts as one on this host. `metrics`: what Prometheus reads, or nothing yet."""
 
     identity: Identity
     token: str | None
     standing: Standing
     unready: Callable[[], str | None]
     behind_proxy: bool = False
+    metrics: Callable[[], bytes | None] = lambda: None
 
-    def answer(self, path: str, client: str, headers: Mapping[str, str]) -> tuple[HTTPStatus, dict[str, Any]]:
-        """Status and JSON for a path under `/-/`. `headers` by lower-case name; `client` is an address, or "" on a
-        Unix socket."""
+    def answer(self, path: str, client: str, headers: Mapping[str, str]) -> Answer:
+        """The answer for a path under `/-/`. `headers` by lower-case name; `client` is an address, or "" on a Unix
+        socket."""
         if path == "/-/live":
-            return HTTPStatus.OK, {"live": True}
+            return _json(HTTPStatus.OK, live=True)
         if path == "/-/ready":
             reason = self.unready()
             if reason is not None:
-                return HTTPStatus.SERVICE_UNAVAILABLE, {"ready": False, "state": self.standing.state, "reason": reason}
-            return HTTPStatus.OK, {"ready": True, "state": self.standing.state}
+                return _json(HTTPStatus.SERVICE_UNAVAILABLE, ready=False, state=self.standing.state, reason=reason)
+            return _json(HTTPStatus.OK, ready=True, state=self.standing.state)
+        if path not in ("/-/release", "/-/metrics"):
+            return _json(HTTPStatus.NOT_FOUND, error="expected /-/live, /-/ready, /-/release or /-/metrics")
+        if not (self._is_here(client, headers) or self._has_token(headers)):
+            return _json(HTTPStatus.FORBIDDEN, error="only from loopback, or with the health token")
         if path == "/-/release":
-            if not (self._is_here(client, headers) or self._has_token(headers)):
-                return HTTPStatus.FORBIDDEN, {"error": "only from loopback, or with the health token"}
-            return HTTPStatus.OK, self._release()
-        return HTTPStatus.NOT_FOUND, {"error": "expected /-/live, /-/ready or /-/release"}
+            return _json(HTTPStatus.OK, **self._release())
+        metrics = self.metrics()
+        if metrics is None:
+            return _json(HTTPStatus.SERVICE_UNAVAILABLE, error="nothing was measured yet")
+        return Answer(HTTPStatus.OK, metrics, METRICS_TYPE)
 
     def _release(self) -> dict[str, Any]:
         identity = self.identity
@@ -76,6 +99,10 @@ class Health:
         return hmac.compare_digest(given.strip().encode(), self.token.encode())
 
 
+def _json(status: HTTPStatus, **facts: Any) -> Answer:
+    return Answer(status, json.dumps(facts).encode())
+
+
 def _is_loopback(address: str) -> bool:
     try:
         parsed = ipaddress.ip_address(address)
@@ -95,17 +122,9 @@ def wrap(application: WSGIApplication, health: Health) -> WSGIApplication:
         headers = {
             name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
         }
-        status, body = health.answer(path, environ.get("REMOTE_ADDR", ""), headers)
-        content = json.dumps(body).encode()
-        start_response(
-            f"{status.value} {status.phrase}",
-            [
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(content))),
-                ("Cache-Control", "no-store"),
-            ],
-        )
-        return [content]
+        answer = health.answer(path, environ.get("REMOTE_ADDR", ""), headers)
+        start_response(f"{answer.status.value} {answer.status.phrase}", answer.headers())
+        return [answer.body]
 
     return wrapped
 
@@ -129,14 +148,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         client = self.client_address[0] if isinstance(self.client_address, tuple) else ""
-        status, body = self.server.health.answer(self.path.partition("?")[0], client, headers)
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Cache-Control", "no-store")
+        answer = self.server.health.answer(self.path.partition("?")[0], client, headers)
+        self.send_response(answer.status)
+        for name, value in answer.headers():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """A probe every second is not worth a line."""

@@ -39,12 +39,16 @@ TURN_S = 1.0
 # jobs are looked for at once and after each of these times.
 LOOK_AGAIN_S = (1.0, 5.0)
 
+# What watches the server is given so long to write down the last that it saw: less than the keeper itself is given.
+WATCH_ENDS_S = 1.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeeperOptions:
     """`health`: a listening socket that this server has alone, and what is answered there; `shared_health`: one that
     others of its role have too, where only those answer that are active. `loops`: whether it rescues and schedules.
-    `may_take_fence`: whether it makes its release the active one where none is."""
+    `may_take_fence`: whether it makes its release the active one where none is. `watch`: what watches the server; it is
+    given an event that says that the keeper ends."""
 
     alias: str
     identity: Identity
@@ -54,6 +58,7 @@ class KeeperOptions:
     shared_health: tuple[socket.socket, Health] | None = None
     loops: bool = False
     may_take_fence: bool = True
+    watch: Callable[[threading.Event], None] = lambda _: None
 
 
 def child(options: KeeperOptions, not_mine: socket.socket | None = None) -> ChildSpec:
@@ -95,12 +100,14 @@ class Keeper:
     def run(self) -> int:
         """Keep house until told to stop."""
         self._start_threads()
+        watching = self._thread(lambda: self.options.watch(self._stop))
         self._hear()
         while not self._stop.is_set():
             self._turn()
             self._selector.select(0 if self._fence_moved else TURN_S)
             self._hear()
         self._turn()  # the last of the dead
+        watching.join(WATCH_ENDS_S)
         self._disconnect()
         return 0
 
@@ -177,7 +184,7 @@ class Keeper:
         self._active.wait()
         server.serve_forever()
 
-    def _thread(self, target: Callable[[], object]) -> None:
+    def _thread(self, target: Callable[[], object]) -> threading.Thread:
         def run_or_leave() -> None:
             try:
                 target()
@@ -185,7 +192,9 @@ class Keeper:
                 logger.exception("a loop of the keeper failed: the keeper is replaced")
                 os._exit(1)
 
-        threading.Thread(target=run_or_leave, daemon=True).start()
+        thread = threading.Thread(target=run_or_leave, daemon=True)
+        thread.start()
+        return thread
 
     def _connected(self) -> Connection:
         if self._connection is not None and self._connection.closed:

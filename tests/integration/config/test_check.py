@@ -104,8 +104,8 @@ def test_connections_are_counted_over_processes_and_threads_of_all_roles(tandem_
         "[roles.backoffice]\nprocesses = 3\nthreads = 5\n[roles.async]\nprocesses = 2\nthreads = 7\n"
         '[roles.functions]\nkind = "async"\nprocesses = 1\nthreads = 1\ncoroutines = 0'
     )
-    # Each keeper has 1, and 2 more where it rescues and schedules; each worker listens, claims and serves coroutines.
-    assert connections_needed(tandem) == {"backoffice": 3 * 5 + 1, "async": 2 * (7 + 3) + 4, "functions": 1 + 2 + 4}
+    # Each keeper has 2, and 3 more where it rescues and schedules; each worker listens, claims and serves coroutines.
+    assert connections_needed(tandem) == {"backoffice": 3 * 5 + 2, "async": 2 * (7 + 3) + 5, "functions": 1 + 2 + 5}
 
 
 @pytest.mark.django_db
@@ -120,7 +120,7 @@ def test_more_connections_than_the_server_grants_are_an_error(tandem_toml):
     (problem,) = check_database(databases=["default"])
     assert problem.id == "tandem.E007"
     assert problem.msg.startswith(
-        "All roles together may open 1000001 (backoffice) + 18 (async) = 1000019 connections; the database grants "
+        "All roles together may open 1000002 (backoffice) + 19 (async) = 1000021 connections; the database grants "
     )
     assert check_database(databases=None) == check_database(databases=["other"]) == []
 
@@ -131,11 +131,11 @@ def test_a_limit_of_the_user_or_of_the_database_counts_too(tandem_toml, whose):
     tandem_toml("[roles.backoffice]\nprocesses = 1\nthreads = 5\n[roles.async]\nprocesses = 1\nthreads = 4")
     name = connection.ops.quote_name(connection.settings_dict["NAME"])
     with connection.cursor() as cursor:  # rolled back with the test
-        cursor.execute(f"ALTER {whose.format(database=name)} CONNECTION LIMIT 17")
+        cursor.execute(f"ALTER {whose.format(database=name)} CONNECTION LIMIT 19")
         assert check_database(databases=["default"]) == []
-        cursor.execute(f"ALTER {whose.format(database=name)} CONNECTION LIMIT 16")
+        cursor.execute(f"ALTER {whose.format(database=name)} CONNECTION LIMIT 18")
     (problem,) = check_database(databases=["default"])
     assert problem.id == "tandem.E007"
     assert problem.msg == (
-        "All roles together may open 6 (backoffice) + 11 (async) = 17 connections; the database grants 16."
+        "All roles together may open 7 (backoffice) + 12 (async) = 19 connections; the database grants 18."
     )

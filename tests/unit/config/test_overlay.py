@@ -93,6 +93,15 @@ def test_tandem_s_apps_come_after_the_project_s_and_once(settings_of):
     ]  # fmt: skip
 
 
+def test_tandem_s_middleware_stands_around_the_project_s_and_once(settings_of):
+    first, last = "django_tandem.monitor.requests.NoteRequests", "django_tandem.monitor.dashboard.entrance.Entrance"
+    assert settings_of("[roles.async]")["MIDDLEWARE"] == [first, last]
+    for own in (["a", "b"], ("a", "b"), ["a", last, first, "b"]):
+        assert settings_of("[roles.async]", base={**BASE, "MIDDLEWARE": own})["MIDDLEWARE"] == [first, "a", "b", last]
+    without = settings_of('[monitor]\ndashboard = ""\n[roles.async]', base={**BASE, "MIDDLEWARE": ["a"]})
+    assert without["MIDDLEWARE"] == [first, "a"]
+
+
 def test_tandem_is_the_default_task_backend_and_the_project_s_others_stay(settings_of):
     text = '[database]\nalias = "tandem"\n[queues.mail]\npatience = 2.5\n[queues.alarms]\nstrict = true\n[roles.async]'
     assert settings_of(text)["TASKS"] == {

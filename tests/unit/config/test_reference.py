@@ -8,7 +8,18 @@ from annotated_types import Ge, Le
 
 from django_tandem.config import overlay_rules
 from django_tandem.config.read import read, tomllib
-from django_tandem.config.schema import App, AsyncServer, BackOffice, Database, Event, Notice, Overlay, Pipeline, Queue
+from django_tandem.config.schema import (
+    App,
+    AsyncServer,
+    BackOffice,
+    Database,
+    Event,
+    Monitor,
+    Notice,
+    Overlay,
+    Pipeline,
+    Queue,
+)
 from tests.office import ROOT
 
 TEXT = (ROOT / "docs" / "reference" / "tandem.toml").read_text()
@@ -19,6 +30,7 @@ TABLES = {
     "queues.default": Queue,
     "overlay": Overlay,
     "pipeline": Pipeline,
+    "monitor": Monitor,
     "roles.backoffice": BackOffice,
     "roles.async": AsyncServer,
 }

@@ -45,9 +45,14 @@ def health(standing):
     return made(standing)
 
 
-def made(standing, token=TOKEN, behind_proxy=False):
+def made(standing, token=TOKEN, behind_proxy=False, metrics=lambda: b"tandem_up 1\n"):
     return Health(
-        identity=IDENTITY, token=token, standing=standing, unready=standing.unready, behind_proxy=behind_proxy
+        identity=IDENTITY,
+        token=token,
+        standing=standing,
+        unready=standing.unready,
+        behind_proxy=behind_proxy,
+        metrics=metrics,
     )
 
 
@@ -85,7 +90,7 @@ def test_live_release_and_ready_are_json_that_nobody_stores(health):
 
 def test_what_is_not_known_below_the_prefix_is_not_found_and_not_the_projects(health):
     status, _, body = ask(health, "/-/secrets")
-    assert (status, json.loads(body)) == (404, {"error": "expected /-/live, /-/ready or /-/release"})
+    assert (status, json.loads(body)) == (404, {"error": "expected /-/live, /-/ready, /-/release or /-/metrics"})
 
 
 @pytest.mark.parametrize("path", ["/", "/-", "/-x/live", "//-/live", "/x/-/live", "/-%2Flive"])
@@ -180,6 +185,20 @@ def test_a_server_that_is_not_ready_says_why_and_is_live_all_the_same(health, st
         assert json.loads(ask(health, "/-/release")[2])["state"] == state
     standing.tell("standby")
     assert json.loads(ask(health, "/-/ready")[2]) == {"ready": True, "state": "standby"}
+
+
+def test_metrics_are_text_for_whoever_may_ask_for_the_release(standing, health):
+    status, headers, body = ask(health, "/-/metrics")
+    assert (status, body) == (200, b"tandem_up 1\n")
+    assert headers == {
+        "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
+        "Content-Length": "12",
+        "Cache-Control": "no-store",
+    }
+    assert status_of(health, "/-/metrics", "10.0.0.1", "office.example") == 403
+    assert status_of(health, "/-/metrics", "10.0.0.1", "office.example", authorization="Bearer the token") == 200
+    status, _, body = ask(made(standing, metrics=lambda: None), "/-/metrics")
+    assert (status, json.loads(body)) == (503, {"error": "nothing was measured yet"})
 
 
 @pytest.fixture(params=["port", "unix"])

@@ -13,3 +13,15 @@ SELECT queue,
     extract(epoch FROM clock_timestamp() - min(greatest(enqueued_at, run_after)) FILTER (WHERE state = 1))::float8
         AS oldest_ready_s
 FROM tandem_job GROUP BY queue ORDER BY queue;
+
+-- name: priorities
+-- The same by priority too.
+SELECT queue, priority,
+    count(*) FILTER (WHERE state = 1) AS ready,
+    count(*) FILTER (WHERE state = 0) AS scheduled,
+    count(*) FILTER (WHERE state = 2) AS running,
+    count(*) FILTER (WHERE state = 5) AS limited,
+    count(*) FILTER (WHERE state = 6) AS paused,
+    extract(epoch FROM clock_timestamp() - min(greatest(enqueued_at, run_after)) FILTER (WHERE state = 1))::float8
+        AS oldest_ready_s
+FROM tandem_job GROUP BY queue, priority;

@@ -1,0 +1,55 @@
+"""Channel: what the workers of a server noted, on its way to their keeper."""
+
+from __future__ import annotations
+
+import json
+import selectors
+import socket
+from contextlib import suppress
+from typing import Any
+
+# What waits for a keeper that is being replaced; and the longest that one piece may be, where the system asks.
+BUFFER = 256 * 1024
+LONGEST = 128 * 1024
+
+
+class Channel:
+    """A pair of sockets made before the fork. Datagrams: many write, none of them in the middle of another's, and a
+    writer that is killed leaves no half of one. What nobody has read yet outlives its writer and its reader."""
+
+    def __init__(self) -> None:
+        self._read, self._write = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for one in (self._read, self._write):
+            one.setblocking(False)
+            with suppress(OSError):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+
+    def send(self, piece: bytes) -> bool:
+        """Whether there was room for it. What is too long for any datagram is dropped: it would never have room."""
+        if len(piece) > LONGEST:
+            return True
+        try:
+            self._write.send(piece)
+        except OSError:
+            return False
+        return True
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until something can be read, at most so long."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._read, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
+
+    def receive(self) -> list[dict[str, Any]]:
+        """What has arrived."""
+        found = []
+        with suppress(BlockingIOError):
+            while True:
+                found.append(json.loads(self._read.recv(LONGEST)))
+        return found
+
+    def close(self) -> None:
+        """In this process."""
+        self._read.close()
+        self._write.close()

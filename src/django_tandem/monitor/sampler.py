@@ -1,0 +1,188 @@
+"""Sampler: a thread of the keeper that writes what its server did in the last five seconds.
+
+Whatever fails here is said once and tried again: a server must not suffer from being watched.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors as postgres
+
+from django_tandem.errors import DatabaseUnreachable
+from django_tandem.monitor import facts as of_facts
+from django_tandem.monitor import fleet, rollup, sums
+from django_tandem.monitor.channel import Channel
+from django_tandem.monitor.host import Host, Processes
+from django_tandem.monitor.looks import LOOKS
+from django_tandem.monitor.nginx_log import NginxLog
+from django_tandem.monitor.store import SLOT_S, Store
+from django_tandem.monitor.totals import Render, Totals
+from django_tandem.processes.board import Board
+from django_tandem.serve.watched import Watched
+
+logger = logging.getLogger("django_tandem.monitor")
+
+# When in a slot its sample is taken: late, for it tells of what was before, and not so late that a busy machine makes
+# the next slot of it. Servers do it one after the other, over a second.
+PHASE_S, SPREAD = 3.0, 10
+
+# So often it is seen whether the keeper ends.
+LOOK_S = 0.5
+
+# What comes later is not in what was rolled up.
+LATE_S = 60
+
+# Between two pieces that are heard: they come in bursts.
+BREATH_S = 0.01
+
+
+class Sampler:
+    """`promises`: what metrics tell beside what is: {page_s, queues {name: seconds}}; `render` makes metrics."""
+
+    def __init__(
+        self,
+        watched: Watched,
+        channel: Channel,
+        totals: Totals,
+        *,
+        nginx_log: NginxLog | None = None,
+        promises: Mapping[str, Any] | None = None,
+        render: Render | None = None,
+    ) -> None:
+        self._watched = watched
+        self._channel = channel
+        self._totals = totals
+        self._nginx_log = nginx_log
+        self._promises = dict(promises or {})
+        self._render = render
+        self._store = Store(watched.alias, watched.identity)
+        self._heard: dict[str, Any] = {}
+        self._shared: dict[str, Any] = {}
+        self._due = 0.0
+        self._told: set[str] = set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Sample until `stop` is set, and once more then."""
+        with self._going_on("begin"):
+            self._host = Host(self._watched.folder)
+            self._processes = Processes(self._watched.identity.pid)
+            self._totals.begin()
+        with self._going_on("clock"):
+            self._store.connected()
+        self._due = self._next()
+        while not stop.is_set():
+            with self._going_on("hear"):
+                if self._channel.wait(max(0.0, min(LOOK_S, self._due - time.monotonic()))):
+                    self._hear()
+            time.sleep(BREATH_S)
+            if time.monotonic() >= self._due:
+                self._sample()
+                self._due = self._next()
+        self._sample()
+        self._store.disconnect()
+
+    def _next(self) -> float:
+        """When the next sample is due: monotonic seconds."""
+        phase = PHASE_S + self._watched.identity.id % SPREAD / SPREAD
+        now = time.monotonic() + (self._store.offset or 0.0)
+        return time.monotonic() + SLOT_S - (now - phase) % SLOT_S
+
+    def _hear(self) -> None:
+        for piece in self._channel.receive():
+            of_facts.add(self._heard, piece)
+
+    def _sample(self) -> None:
+        facts: dict[str, Any] = {}
+        with self._going_on("hear"):
+            self._hear()
+        with self._going_on("look"):
+            facts = self._look()
+            self._totals.count(facts)
+            self._store.keep(facts)
+        with self._going_on("write"):
+            slots = self._store.write()
+            now = self._store.slot(time.monotonic())
+            if late := [at for at in slots if now - at > LATE_S]:
+                rollup.again(self._store.connected(), late, now)
+            self._see_to_the_fleet(now)
+        with self._going_on("metrics"):
+            if self._render is not None:
+                told = {**self._shared, **facts, "promises": self._promises}
+                self._totals.publish(self._render, told, self._watched.identity)
+
+    def _look(self) -> dict[str, Any]:
+        """A sample of this server. What was heard is in it, and begins anew."""
+        standing = self._watched.standing
+        facts = {"host": self._host.look(), "server": {**self._processes.look(), "state": standing.state}}
+        heard, self._heard = sums.bounded(self._heard), {}
+        board = self._watched.board
+        if board is None:
+            facts["pages"] = of_facts.merge([sums.no_pages(), heard.get("pages", {})])
+            timeouts = self._timeouts(standing.state)
+            if timeouts is not None:
+                facts["pages"]["timeouts"] = timeouts
+        else:
+            facts["tasks"] = of_facts.merge([sums.no_tasks(), heard.get("tasks", {})])
+            facts["tasks"].update(_running(self._watched, board))
+        return facts
+
+    def _timeouts(self, state: str) -> int | None:
+        """By Nginx's log. While a release takes over, of two servers the active one counts."""
+        if self._nginx_log is None:
+            return None
+        if state != "active":
+            self._nginx_log.skip()
+            return None
+        return self._nginx_log.look()
+
+    def _see_to_the_fleet(self, slot: int) -> None:
+        connection = self._store.connected()
+        if fleet.write(connection, slot):
+            rollup.turn(connection)
+            for look in LOOKS:
+                with self._going_on(f"{look.__module__}.{getattr(look, '__qualname__', look)}"):
+                    look(connection)
+        self._shared = fleet.shared(connection)
+
+    @contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        """Whatever is raised within is said, each kind once."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, (psycopg.Error, DatabaseUnreachable)):
+                self._store.disconnect()
+            kind = f"{what}: {type(error).__name__}"
+            if _is_away(error) or kind in self._told:
+                return
+            self._told.add(kind)
+            if isinstance(error, (postgres.UndefinedTable, postgres.UndefinedColumn)):
+                logger.info("the monitor waits for its tables (%s): %s", what, error.diag.message_primary)
+            else:
+                logger.warning("the monitor goes on without it: %s; said once", kind, exc_info=error)
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the database is gone or going, which its keeper tells. 57014 is a statement that took too long."""
+    if isinstance(error, psycopg.OperationalError):
+        return error.sqlstate is None or (error.sqlstate[:2] in ("08", "57") and error.sqlstate != "57014")
+    return isinstance(error, DatabaseUnreachable)
+
+
+def _running(watched: Watched, board: Board) -> dict[str, int]:
+    """The threads that there are, what runs, and of it the coroutines. A row's first slots are its threads."""
+    rows = [board.row(number) for number in range(board.workers)]
+    running = sum(len(row.begun()) for row in rows)
+    in_threads = sum(len(row.begun(watched.threads)) for row in rows)
+    return {
+        "slots": watched.processes * watched.threads,
+        "running": running,
+        "coroutines": running - in_threads,
+    }
