@@ -138,9 +138,9 @@ def job_overhead_us() -> float:
 
 
 def sampler_cpu_share(seconds: float = SAMPLED_S) -> float:
-    """The share of one processor (0 to 1) that a server's sampler takes in its keeper, and in the database where that is
-    seen here: with what four busy workers tell it, and READY jobs for it to count. Django must be set up, with an empty
-    database."""
+    """The share of one processor (0 to 1) that a server's sampler takes in its keeper, and in the database where that
+    is seen here: with what four busy workers tell it, and READY jobs for it to count. Django must be set up, with an
+    empty database."""
     from benchmarks import tasks
     from django_tandem.monitor import sums
     from django_tandem.monitor.channel import Channel
