@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import selectors
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -41,13 +42,11 @@ class Channel:
             selector.register(self._read, selectors.EVENT_READ)
             return bool(selector.select(seconds))
 
-    def receive(self) -> list[dict[str, Any]]:
-        """What has arrived."""
-        found = []
+    def receive(self) -> Iterator[dict[str, Any]]:
+        """What has arrived. Raises ValueError for what is not JSON, and goes on behind it the next time."""
         with suppress(BlockingIOError):
             while True:
-                found.append(json.loads(self._read.recv(LONGEST)))
-        return found
+                yield json.loads(self._read.recv(LONGEST))
 
     def close(self) -> None:
         """In this process."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,7 +44,7 @@ BREATH_S = 0.01
 
 
 class Sampler:
-    """`promises`: what metrics tell beside what is: {page_s, queues {name: seconds}}; `render` makes metrics."""
+    """`render` makes metrics of what a server has counted and of what it sees now."""
 
     def __init__(
         self,
@@ -53,14 +53,12 @@ class Sampler:
         totals: Totals,
         *,
         nginx_log: NginxLog | None = None,
-        promises: Mapping[str, Any] | None = None,
         render: Render | None = None,
     ) -> None:
         self._watched = watched
         self._channel = channel
         self._totals = totals
         self._nginx_log = nginx_log
-        self._promises = dict(promises or {})
         self._render = render
         self._store = Store(watched.alias, watched.identity)
         self._heard: dict[str, Any] = {}
@@ -99,13 +97,12 @@ class Sampler:
             of_facts.add(self._heard, piece)
 
     def _sample(self) -> None:
-        facts: dict[str, Any] = {}
         with self._going_on("hear"):
             self._hear()
-        with self._going_on("look"):
-            facts = self._look()
-            self._totals.count(facts)
+        facts = self._look()
+        with self._going_on("count"):
             self._store.keep(facts)
+            self._totals.count(facts)
         with self._going_on("write"):
             slots = self._store.write()
             now = self._store.slot(time.monotonic())
@@ -114,33 +111,34 @@ class Sampler:
             self._see_to_the_fleet(now)
         with self._going_on("metrics"):
             if self._render is not None:
-                told = {**self._shared, **facts, "promises": self._promises}
-                self._totals.publish(self._render, told, self._watched.identity)
+                self._totals.publish(self._render, {**self._shared, **facts}, self._watched.identity)
 
     def _look(self) -> dict[str, Any]:
-        """A sample of this server. What was heard is in it, and begins anew."""
-        standing = self._watched.standing
-        facts = {"host": self._host.look(), "server": {**self._processes.look(), "state": standing.state}}
-        heard, self._heard = sums.bounded(self._heard), {}
-        board = self._watched.board
-        if board is None:
-            facts["pages"] = of_facts.merge([sums.no_pages(), heard.get("pages", {})])
-            timeouts = self._timeouts(standing.state)
-            if timeouts is not None:
+        """A sample of this server; parts that cannot be seen are missing. What was heard is in it, and begins anew."""
+        facts: dict[str, Any] = {}
+        heard, self._heard = self._heard, {}
+        state, board = self._watched.standing.state, self._watched.board
+        with self._going_on("host"):
+            facts["host"] = self._host.look()
+        with self._going_on("processes"):
+            facts["server"] = {**self._processes.look(), "state": state}
+        with self._going_on("sums"):
+            if board is None:
+                facts.update(sums.bounded(of_facts.merge([{"pages": sums.no_pages()}, heard])))
+            else:
+                facts.update(sums.bounded(of_facts.merge([{"tasks": sums.no_tasks()}, heard])))
+                facts["tasks"].update(_running(self._watched, board))
+        with self._going_on("Nginx's log"):
+            if self._nginx_log is not None and (timeouts := self._timeouts(self._nginx_log, state)) is not None:
                 facts["pages"]["timeouts"] = timeouts
-        else:
-            facts["tasks"] = of_facts.merge([sums.no_tasks(), heard.get("tasks", {})])
-            facts["tasks"].update(_running(self._watched, board))
         return facts
 
-    def _timeouts(self, state: str) -> int | None:
+    def _timeouts(self, log: NginxLog, state: str) -> int | None:
         """By Nginx's log. While a release takes over, of two servers the active one counts."""
-        if self._nginx_log is None:
-            return None
-        if state != "active":
-            self._nginx_log.skip()
-            return None
-        return self._nginx_log.look()
+        if state == "active":
+            return log.look()
+        log.skip()
+        return None
 
     def _see_to_the_fleet(self, slot: int) -> None:
         connection = self._store.connected()

@@ -41,18 +41,8 @@ class Monitor:
     def run(self, stop: threading.Event) -> None:
         """See Watcher."""
         assert self._watched is not None  # noqa: S101 - a keeper is of a server that has begun
-        file = self._tandem.file
-        Sampler(
-            self._watched,
-            self._channel,
-            self._totals,
-            nginx_log=self._nginx_log(),
-            promises={
-                "page_s": file.monitor.page_promise,
-                "queues": {name: queue.promise for name, queue in file.queues.items()},
-            },
-            render=self._render,
-        ).run(stop)
+        sampler = Sampler(self._watched, self._channel, self._totals, nginx_log=self._nginx_log(), render=self._render)
+        sampler.run(stop)
 
     def tally(self) -> Tally | None:
         """See Watcher."""

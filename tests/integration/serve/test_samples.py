@@ -113,21 +113,7 @@ def test_what_was_noted_is_told_when_a_worker_ends_and_when_its_server_does(
     assert counted("async", "tasks", "successful") == 21
 
 
-def test_after_its_keeper_was_killed_a_server_is_watched_as_before(office, back_office, counted):
-    server = back_office()
-    for _ in range(3):
-        assert office.get("/")[0] == 200
-    until(lambda: counted("backoffice", "pages", "count") == 3, SEEN_S)
-    keeper = server.keeper()
-    os.kill(keeper, signal.SIGKILL)
-    for _ in range(2):
-        assert office.get("/")[0] == 200
-    until(lambda: server.keeper() not in (keeper, None))
-    until(lambda: counted("backoffice", "pages", "count") == 5, SEEN_S)
-    assert server.running.stop() == 0
-
-
-def test_servers_that_are_watched_lose_nothing_when_the_monitors_table_is_gone(office, work, back_office, counted):
+def test_without_its_keeper_or_the_monitors_table_a_server_loses_nothing_that_it_noted(office, back_office, counted):
     server = back_office()
     office.query("ALTER TABLE tandem_sample RENAME TO elsewhere")
     for _ in range(3):
@@ -137,4 +123,10 @@ def test_servers_that_are_watched_lose_nothing_when_the_monitors_table_is_gone(o
     office.query("ALTER TABLE elsewhere RENAME TO tandem_sample")
     until(lambda: counted("backoffice", "pages", "count") == 3, SEEN_S)
     assert server.keeper() == keeper
-    assert server.is_ready()
+
+    os.kill(keeper, signal.SIGKILL)
+    for _ in range(2):
+        assert office.get("/")[0] == 200
+    until(lambda: server.keeper() not in (keeper, None))
+    until(lambda: counted("backoffice", "pages", "count") == 5, SEEN_S)
+    assert server.running.stop() == 0

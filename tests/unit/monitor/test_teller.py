@@ -40,7 +40,7 @@ def test_all_that_threads_note_is_told_once(channel):
     one.end()
     assert counted + heard(channel)["count"] == 8000
     one.end()
-    assert channel.receive() == []
+    assert list(channel.receive()) == []
 
 
 def test_what_finds_no_room_is_kept_in_bounds_and_told_when_there_is_some(channel):

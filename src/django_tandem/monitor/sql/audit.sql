@@ -13,4 +13,4 @@ SELECT id, at, who, via, action, detail, outcome, text FROM tandem_audit WHERE i
 SELECT id, at, who, via, action, detail, outcome, text FROM tandem_audit ORDER BY id DESC LIMIT %(count)s;
 
 -- name: forget
-DELETE FROM tandem_audit WHERE at < clock_timestamp() - %(older_than)s::interval;
+DELETE FROM tandem_audit WHERE at < statement_timestamp() - %(older_than)s::interval;

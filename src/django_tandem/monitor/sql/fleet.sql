@@ -13,7 +13,7 @@ ON CONFLICT (resolution, at, server) DO NOTHING;
 -- The newest row of what all share, and how many seconds ago its queues were counted.
 SELECT facts, extract(epoch FROM clock_timestamp() - (facts ->> 'counted_at')::timestamptz)::float8
 FROM tandem_sample
-WHERE resolution = 5 AND at > clock_timestamp() - interval '1 hour' AND server = 0
+WHERE resolution = 5 AND at > statement_timestamp() - interval '1 hour' AND server = 0
 ORDER BY at DESC LIMIT 1;
 
 -- name: database

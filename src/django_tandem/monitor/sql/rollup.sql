@@ -34,7 +34,7 @@ SET role = EXCLUDED.role, host = EXCLUDED.host, release = EXCLUDED.release, fact
 -- What is older than it is kept, the oldest first; where it is rolled up, not before that was done.
 DELETE FROM tandem_sample WHERE id = ANY (ARRAY(
     SELECT id FROM tandem_sample
-    WHERE resolution = %(fine)s AND at < clock_timestamp() - %(kept)s::interval
+    WHERE resolution = %(fine)s AND at < statement_timestamp() - %(kept)s::interval
         AND (%(coarse)s::bigint IS NULL OR at < (SELECT max(at) FROM tandem_sample WHERE resolution = %(coarse)s))
     ORDER BY at LIMIT %(count)s
 ));
