@@ -58,7 +58,8 @@ class Intake:
         self.epoch: int | None = None
         self.paused: frozenset[str] = frozenset()
         self.broken: Exception | None = None
-        self.tally = tally
+        self._tally_claimed = tally.claimed if tally else None
+        self._tally_ended = tally.ended if tally else None
         self.begun = 0  # rises with each job that begins: how a stall is seen
         self._held = Held(urgent=reserve.priority)
         self._running: set[int] = set()
@@ -90,14 +91,15 @@ class Intake:
     def give(self, outcome: Outcome) -> None:
         """An outcome, to be written with the next exchange. A second one of the same attempt is dropped: it comes from
         a job that was given up and ended after all."""
+        seconds = outcome.ended - outcome.began
         with self._lock:
             if outcome.job.id not in self._running:
                 return
-            self.general.pace.observe(outcome.ended - outcome.began)
+            self.general.pace.observe(seconds)
             self._outcomes.append(outcome)
             self._running.discard(outcome.job.id)
-        if self.tally is not None:
-            self.tally.ended((outcome.job.task, outcome.state, outcome.ended - outcome.began, outcome.is_settled))
+        if self._tally_ended is not None:
+            self._tally_ended((outcome.job.task, outcome.state, seconds, outcome.is_settled))
 
     def put_back(self, job: Job, error: ImportError | KeyNotConfigured) -> None:
         """This release does not know the job's task, or this server not its key: another may."""
@@ -300,8 +302,8 @@ class Intake:
     def _hold(self, jobs: list[Job], by: Lane | None = None) -> None:
         if not jobs:
             return
-        if self.tally is not None:
-            self.tally.claimed(len(jobs))
+        if self._tally_claimed is not None:
+            self._tally_claimed(len(jobs))
         with self._lock:
             self._held.add(jobs)
             by_slot = int(by is not None)
