@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from django_tandem.config.schema import BackOffice, Tandem
-from django_tandem.monitor import requests, sums
+from django_tandem.monitor import prometheus, requests, sums
 from django_tandem.monitor.channel import Channel
 from django_tandem.monitor.nginx_log import NginxLog
 from django_tandem.monitor.sampler import Sampler
 from django_tandem.monitor.teller import Teller
-from django_tandem.monitor.totals import Render, Totals
+from django_tandem.monitor.totals import Totals
 from django_tandem.queue.tally import Tally
 from django_tandem.serve.watched import Watched
 
@@ -20,10 +20,9 @@ from django_tandem.serve.watched import Watched
 class Monitor:
     """A serve.watched.Watcher: requests and jobs are counted in their workers, which tell a sampler in the keeper."""
 
-    def __init__(self, tandem: Tandem, role: str, render: Render | None = None) -> None:
+    def __init__(self, tandem: Tandem, role: str) -> None:
         self._tandem = tandem
         self._role = role
-        self._render = render
         self._channel = Channel()
         self._totals = Totals()
         self._watched: Watched | None = None
@@ -41,7 +40,9 @@ class Monitor:
     def run(self, stop: threading.Event) -> None:
         """See Watcher."""
         assert self._watched is not None  # noqa: S101 - a keeper is of a server that has begun
-        sampler = Sampler(self._watched, self._channel, self._totals, nginx_log=self._nginx_log(), render=self._render)
+        sampler = Sampler(
+            self._watched, self._channel, self._totals, nginx_log=self._nginx_log(), render=prometheus.render
+        )
         sampler.run(stop)
 
     def tally(self) -> Tally | None:

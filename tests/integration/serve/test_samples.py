@@ -80,6 +80,13 @@ def test_samples_tell_of_real_requests_and_jobs_and_of_what_all_share(office, wo
     shared = "SELECT facts FROM tandem_sample WHERE server = 0 AND resolution = 5 ORDER BY at DESC LIMIT 1"
     until(lambda: office.query(shared)[0][0]["queues"]["default"]["running"] == 1, SEEN_S)
     assert office.query(shared)[0][0]["database"]["connections"] >= 4
+
+    told = 'tandem_http_requests_total{code="5xx",view="office.urls.slow"} 1.0'
+    until(lambda: told in office.get("/-/metrics")[1].decode(), SEEN_S)
+    told = 'tandem_jobs_total{outcome="failed",task="office.tasks.give_up"} 1.0'
+    until(lambda: told in office.get("/-/metrics", async_.address)[1].decode(), SEEN_S)
+    for port in (office.port, async_.address):
+        assert office.get("/-/metrics", port, X_Forwarded_For="203.0.113.9")[0] == 403
     work.open()
     work.finished(3)
     assert (back.running.stop(), async_.running.stop()) == (0, 0)
