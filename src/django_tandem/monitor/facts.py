@@ -46,10 +46,10 @@ def add(merged: dict[str, Any], facts: Facts) -> None:
     """Add a sample to what was merged before it."""
     for name, value in facts.items():
         there = merged.get(name)
-        if isinstance(value, Mapping) and "buckets" in value:
-            histogram.add(merged.setdefault(name, histogram.empty()), value)
-        elif isinstance(value, Mapping):
-            add(merged.setdefault(name, {}), value)
+        if isinstance(value, dict):  # as JSON has it: to ask for any Mapping takes most of the time
+            if there is None:
+                there = merged[name] = histogram.empty() if "buckets" in value else {}
+            (histogram.add if "buckets" in value else add)(there, value)
         elif there is None or name in LAST:
             merged[name] = value
         elif name in COUNTED:
