@@ -41,6 +41,7 @@ class Processes:
         self._first = first
         # proc(5): a kernel may be built without it.
         self._linux = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
+        self._known: dict[int, psutil.Process] = {}
         self._used: dict[int, float] = {}
         self._looked_at = 0.0
         self._searched: list[int] = []
@@ -49,19 +50,18 @@ class Processes:
     def look(self) -> dict[str, Any]:
         """The parts of `server`: how many processes, the bytes that are resident in them (what they share counts for
         each), and the cores that they kept busy since the last look."""
-        used, resident = {}, 0
+        used, known, resident = {}, {}, 0
         for pid in self._pids():
             with suppress(psutil.Error):
-                process = psutil.Process(pid)
-                with process.oneshot():
-                    times = process.cpu_times()
-                    resident += process.memory_info().rss
+                known[pid] = self._known.get(pid) or psutil.Process(pid)
+                times = known[pid].cpu_times()
+                resident += known[pid].memory_info().rss
                 used[pid] = times.user + times.system
         now = time.monotonic()
         # A process that is new since the last look began after it, so all that it used counts.
         busy = sum(max(0.0, seconds - self._used.get(pid, 0.0)) for pid, seconds in used.items())
         cpu = busy / (now - self._looked_at) if self._looked_at else 0.0
-        self._used, self._looked_at = used, now
+        self._known, self._used, self._looked_at = known, used, now
         return {"processes": len(used), "rss": resident, "cpu": round(cpu, 3)}
 
     def _pids(self) -> list[int]:

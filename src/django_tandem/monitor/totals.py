@@ -19,8 +19,8 @@ Render = Callable[[Mapping[str, Any], Identity], bytes]
 
 MOST_BYTES = 1024 * 1024
 
-# Metrics are made again after so many times what making them took: a tenth of a percent of one core.
-RENDER_PAUSE = 1000
+# Metrics are made again after so many times what making them took: a twentieth of a percent of one core.
+RENDER_PAUSE = 2000
 
 # Names that are counted by themselves; which they are does not change, so that no counter ever falls.
 MOST_NAMES = 200
