@@ -132,14 +132,17 @@ def claim_unpaused(
     before: datetime,
     least: int,
     paused: Collection[str],
+    how: Callable[..., list[Job]] | None = None,
 ) -> list[Job]:
-    """As claim, without the jobs of `paused` tasks: those are parked, and others claimed in their place.
+    """As claim, or as `how` does it, without the jobs of `paused` tasks: those are parked, and others claimed in their
+    place.
 
     What is paused is read anew after each time: of a task that has been resumed meanwhile the jobs come back at once,
     and would be claimed and parked for ever by who does not get to hear of it.
     """
     found: list[Job] = []
-    while count > 0 and (jobs := claim(connection, owner, epoch, horizons, count, before=before, least=least)):
+    take = how or claim
+    while count > 0 and (jobs := take(connection, owner, epoch, horizons, count, before=before, least=least)):
         parked = [job for job in jobs if job.task in paused] if paused else []
         found += [job for job in jobs if job.task not in paused] if parked else jobs
         if not parked:

@@ -15,6 +15,7 @@ from django_tandem.queue.interrupt import Interrupts
 from django_tandem.queue.job import Job, Outcome
 from django_tandem.queue.loop import or_end_process
 from django_tandem.queue.run import arun
+from django_tandem.queue.yielding import PRESSING, USUAL, Split
 
 
 class CoroutineSlots:
@@ -31,6 +32,7 @@ class CoroutineSlots:
     ) -> None:
         self._free = deque(range(first_slot, first_slot + slots))
         self._slots = slots
+        self._negative, self._usual = slots, slots  # how many may run where one of this priority begins
         self._owner = owner
         self._row = row
         self._interrupts = interrupts
@@ -45,8 +47,17 @@ class CoroutineSlots:
         """How many coroutines run now."""
         return self._slots - len(self._free)
 
+    def divide(self, split: Split) -> None:
+        """Of these slots as many parts begin jobs of low priority as of those that `split` is about."""
+        whole = max(1, split.slots)
+        self._negative = self._slots * split.any // whole
+        self._usual = self._slots * (split.any + split.usual) // whole
+
     def begin(self, job: Job) -> bool:
-        """Begin `job` if a slot is free; `done` is called with its outcome, in the loop's thread. False: none is."""
+        """Begin `job` if a slot is free for one of its priority; `done` is called with its outcome, in the loop's
+        thread. False: none is."""
+        if job.priority < PRESSING and self.running >= (self._usual if job.priority >= USUAL else self._negative):
+            return False
         try:
             slot = self._free.pop()
         except IndexError:

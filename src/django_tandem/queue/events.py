@@ -216,3 +216,11 @@ def loop_failed(loop: str, error: Exception) -> None:
 def lock_lost(error: LockLost) -> None:
     """A named lock was lost under a block that raised something else."""
     logger.error("%s", error)
+
+
+def yields(level: int, why: str) -> None:
+    """Slots of a worker close to jobs of low priority, or open again."""
+    if level:
+        logger.warning("yields, level %s: %s", level, why)
+    else:
+        logger.info("yields no more")

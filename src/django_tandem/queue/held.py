@@ -17,8 +17,8 @@ _in_due_order = attrgetter("due", "id")
 
 
 class Held:
-    """In due order, whatever order they come in. Jobs of at least the priority `urgent` are counted. Not locked: its
-    owner is."""
+    """In due order, whatever order they come in. Those of at least the priority `urgent` are counted as they come and
+    go. Not locked: its owner is."""
 
     def __init__(self, urgent: int) -> None:
         self.urgent = 0  # how many of them there are
@@ -45,9 +45,15 @@ class Held:
         self.urgent -= job.priority >= self._least
         return job
 
-    def take_urgent(self) -> Job:
-        """The first of the urgent, to begin."""
-        job = next(job for job in self._jobs if job.priority >= self._least)
+    def at_least(self, priority: int) -> int:
+        """How many of them have at least this priority. May be asked while others take from them."""
+        if priority == self._least:
+            return self.urgent
+        return sum(job.priority >= priority for job in self._jobs.copy())
+
+    def take_at_least(self, priority: int) -> Job:
+        """The first of at least this priority, to begin."""
+        job = next(job for job in self._jobs if job.priority >= priority)
         self._remove(job)
         self._moved_at = time.monotonic()
         return job

@@ -19,14 +19,16 @@ from django_tandem.queue import claim, events, finish, lease
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, shut_down
 from django_tandem.queue.exchange import exchange
-from django_tandem.queue.held import Held
+from django_tandem.queue.hand import Hand
 from django_tandem.queue.job import Job, Outcome
-from django_tandem.queue.lane import General, Lane, Reserved
+from django_tandem.queue.lane import Lane
+from django_tandem.queue.lanes import Lanes
 from django_tandem.queue.listen import Ready
 from django_tandem.queue.pace import MOST_HELD
-from django_tandem.queue.priority import LOWEST, Reserve
+from django_tandem.queue.priority import Reserve
 from django_tandem.queue.tally import Tally
 from django_tandem.queue.unopened import Unopened
+from django_tandem.queue.yielding import Split
 
 # An outcome waits at most this long for others to be written with it.
 SETTLE_S = 0.010
@@ -52,37 +54,34 @@ class Intake:
     ) -> None:
         self.connection = connection
         self.owner = owner
-        lock = threading.Lock()
-        self.general = General(threads - reserve.slots, LOWEST, queues, lock)
-        self.reserved = Reserved(reserve.slots, reserve.priority, queues, lock)
+        self.hand = Hand(urgent=reserve.priority)
+        self.lanes = Lanes(threads, reserve, queues, self.hand.lock)
+        self.general = self.lanes.general
         self.epoch: int | None = None
         self.paused: frozenset[str] = frozenset()
         self.broken: Exception | None = None
         self._tally_claimed = tally.claimed if tally else None
         self._tally_ended = tally.ended if tally else None
-        self.begun = 0  # rises with each job that begins: how a stall is seen
-        self._held = Held(urgent=reserve.priority)
-        self._running: set[int] = set()
+        self._held = self.hand.held
+        self._lock = self.hand.lock
         self._unopened = Unopened()
-        self._outcomes: list[Outcome] = []
-        self._lock = lock
         self._exchanging = threading.Lock()
         self._heard = 0
         self._closed = False
 
     # What slots call
 
-    def take(self, lane: Lane) -> Job | None:
-        """The next job to begin in `lane`; waits for one. None: there will be no more."""
+    def take(self, slot: int) -> Job | None:
+        """The next job that this slot begins; waits for one. None: there will be no more."""
         while True:
+            lane = self.lanes.of(slot)
             if self._wants_exchange(lane):
                 self.exchange(lane)
             with self._lock:
+                if lane is not self.lanes.of(slot):
+                    continue
                 if lane.fitting(self._held):
-                    self.begun += 1
-                    job = lane.take(self._held)
-                    self._running.add(job.id)
-                    return job
+                    return self.hand.begin(lane)
                 if self._closed:
                     return None
                 if not self._wants_exchange(lane) or self._exchanging.locked():
@@ -93,11 +92,9 @@ class Intake:
         a job that was given up and ended after all."""
         seconds = outcome.ended - outcome.began
         with self._lock:
-            if outcome.job.id not in self._running:
+            if not self.hand.end(outcome):
                 return
             self.general.pace.observe(seconds)
-            self._outcomes.append(outcome)
-            self._running.discard(outcome.job.id)
         if self._tally_ended is not None:
             self._tally_ended((outcome.job.task, outcome.state, seconds, outcome.is_settled))
 
@@ -112,22 +109,22 @@ class Intake:
                 claim.postpone(self.connection, self.owner, job)
             except psycopg.Error as broken:
                 self.broken = broken
-        self._running.discard(job.id)
+        self.hand.running.discard(job.id)
 
     # What the control loop calls
 
     def hear(self, connection: Connection, announced: Sequence[Ready]) -> None:
         """Jobs became ready: claim them, on `connection`, if there is room or one of them overtakes what is held.
         Nothing announced: look all the same."""
-        for lane in (self.general, self.reserved):
+        for lane in self.lanes.all:
             for queue, due, _ in announced:
-                lane.horizons.announced(queue, due)
+                lane.announced(queue, due)
         self._heard += 1
         if self.general.slots and not self._fill(self.general, connection):
             self._overtake(connection, announced)
-        least = self.reserved.least
-        if self.reserved.slots and (not announced or any(ready.priority >= least for ready in announced)):
-            self._fill(self.reserved, connection)
+        for lane in self.lanes.above:
+            if not announced or any(ready.priority >= lane.least for ready in announced):
+                self._fill(lane, connection)
 
     def _fill(self, lane: Lane, connection: Connection) -> bool:
         """Claim what there is room for; False: there is none, for jobs are held."""
@@ -137,8 +134,11 @@ class Intake:
         if not room and held:
             return False
         jobs = self._claim(connection, lane, room)
-        lane.dry = len(jobs) < room
+        lane.dry = len(jobs) < room and not lane.has_more
         self._hold(jobs)
+        if lane.has_more:  # for a slot to go on with
+            with self._lock:
+                lane.work.notify()
         return True
 
     def _overtake(self, connection: Connection, announced: Sequence[Ready]) -> None:
@@ -152,8 +152,7 @@ class Intake:
     @property
     def is_waiting(self) -> bool:
         """Whether there is something that must not wait long: held jobs beside idle slots, or outcomes."""
-        fits = any(lane.idle and lane.fitting(self._held) for lane in (self.general, self.reserved))
-        return bool(fits or self._held.is_stale or self._outcomes)
+        return bool(self.lanes.fits(self._held) or self._held.is_stale or self.hand.outcomes)
 
     @property
     def is_holding(self) -> bool:
@@ -163,12 +162,19 @@ class Intake:
     def wake(self) -> None:
         """Let one more slot of each kind take from what is held."""
         with self._lock:
-            self.general.work.notify()
-            self.reserved.work.notify()
+            self.lanes.wake_one()
+
+    def divide(self, split: Split) -> None:
+        """Let the slots begin what `split` says from now on; what they run goes on. What is held goes back: it may be
+        for others."""
+        with self._lock:
+            self.lanes.divide(split)
+        self.release_held()
+        self._wake_all()
 
     def settle_late(self) -> None:
         """Write the outcomes that have waited for long, and give back jobs that have."""
-        if (outcomes := self._outcomes) and (not self._held or outcomes[0].age_s > SETTLE_S):
+        if (outcomes := self.hand.outcomes) and (not self._held or outcomes[0].age_s > SETTLE_S):
             self.exchange()
         if self._held.is_stale:
             self.general.stalled = True
@@ -178,15 +184,12 @@ class Intake:
         """Begin no jobs of these tasks. What is held goes back, for a queue may have been paused too."""
         self.paused = tasks
         self.release_held()
-        self.general.dry = self.reserved.dry = False
+        self.lanes.ask_again()
 
     def end_held(self, job_id: int) -> Job | None:
-        """Take `job_id` out of what is held, to be given an outcome without being begun; None: it is not there."""
+        """See Hand.end_held."""
         with self._lock:
-            job = self._held.take_out(job_id)
-            if job is not None:
-                self._running.add(job.id)
-            return job
+            return self.hand.end_held(job_id)
 
     def release_held(self) -> None:
         """Give back what is held and not begun."""
@@ -205,23 +208,13 @@ class Intake:
         self.release_held()
         self._wake_all()
 
-    @property
-    def runs_one(self) -> bool:
-        """Whether one job runs, and no more."""
-        return len(self._running) == 1
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is in hand: no job held, none running, no outcome to be written."""
-        return not (self._held or self._running or self._outcomes)
-
     def give_up(self, reason: str) -> int:
         """Give back what still runs, the attempt counted, and return how many. What it does from now on is dropped."""
         with self._exchanging:
-            left = len(self._running)
-            if left or self._outcomes:
+            left = len(self.hand.running)
+            if left or self.hand.outcomes:
                 with suppress(psycopg.Error):  # the server's keeper or a rescuer does it then
-                    lease.put_back(self.connection, *self.owner, begun=list(self._running), reason=reason)
+                    lease.put_back(self.connection, *self.owner, begun=list(self.hand.running), reason=reason)
             return left
 
     def hang_up(self, error: Exception) -> None:
@@ -239,13 +232,13 @@ class Intake:
     def reconnected(self, connection: Connection) -> None:
         """Go on with a new connection: find out which outcomes had arrived, give back what was claimed unheard."""
         with self._exchanging:
-            arrived = finish.already_written(connection, self.owner, self._outcomes) if self._outcomes else set()
-            self._outcomes = [outcome for outcome in self._outcomes if outcome.job.id not in arrived]
+            if outcomes := self.hand.outcomes:
+                self.hand.forget_written(finish.already_written(connection, self.owner, outcomes))
             with self._lock:
-                in_hand = {*self._running, *self._held.ids(), *(o.job.id for o in self._outcomes)}
+                in_hand = self.hand.ids()
             claim.return_strays(connection, self.owner, in_hand)
             self.connection, self.broken = connection, None
-            self.general.dry = self.reserved.dry = False
+            self.lanes.ask_again()
         self._wake_all()
 
     # What both call
@@ -258,16 +251,17 @@ class Intake:
             self._exchange(by)
         finally:
             self._exchanging.release()
-        if self.reserved.idle and not self.reserved.dry:  # it wanted to, meanwhile
-            with self._lock:
-                self.reserved.work.notify()
+        for lane in self.lanes.above:
+            if lane.idle and not lane.dry:  # it wanted to, meanwhile
+                with self._lock:
+                    lane.work.notify()
 
     # How it is done
 
     def _wants_exchange(self, lane: Lane) -> bool:
         if self.broken is not None:
             return False
-        held, outcomes = len(self._held), self._outcomes
+        held, outcomes = len(self._held), self.hand.outcomes
         if outcomes and (not held or len(outcomes) >= MOST_HELD or outcomes[0].age_s > SETTLE_S):
             return True
         if self.epoch is None or lane.dry:
@@ -277,7 +271,7 @@ class Intake:
     def _exchange(self, by: Lane | None) -> None:
         lane = by or self.general
         with self._lock:
-            outcomes, self._outcomes = self._outcomes, []
+            outcomes = self.hand.take_outcomes()
         heard = self._heard
         room = 0 if self.epoch is None or lane.dry else lane.room(self._held, int(by is not None))
         try:
@@ -286,18 +280,19 @@ class Intake:
         except psycopg.Error as error:
             self.broken = error
             with self._lock:
-                self._outcomes = outcomes + self._outcomes
+                self.hand.outcomes = outcomes + self.hand.outcomes
             return
         if room and len(jobs) < room and heard == self._heard:
-            lane.dry = True
+            lane.dry = not lane.has_more
         self._hold(jobs, by)
 
     def _claim(self, connection: Connection, lane: Lane, count: int, before: datetime = claim.EVER) -> list[Job]:
         if (epoch := self.epoch) is None or not count:
             return []
         return claim.claim_unpaused(
-            connection, self.owner, epoch, lane.horizons, count, before=before, least=lane.least, paused=self.paused
-        )
+            connection, self.owner, epoch, lane.horizons, count,
+            before=before, least=lane.least, paused=self.paused, how=lane.claim,
+        )  # fmt: skip
 
     def _hold(self, jobs: list[Job], by: Lane | None = None) -> None:
         if not jobs:
@@ -306,15 +301,8 @@ class Intake:
             self._tally_claimed(len(jobs))
         with self._lock:
             self._held.add(jobs)
-            by_slot = int(by is not None)
-            if self.general.idle:
-                # Short jobs stay with the slot that fetched them.
-                more = len(self._held) - by_slot
-                self.general.work.notify(more if not self.general.pace.short else 1 - by_slot)
-            elif self.reserved.idle and self._held.urgent:
-                self.reserved.work.notify(self._held.urgent)
+            self.lanes.wake_for(self._held, int(by is not None))
 
     def _wake_all(self) -> None:
         with self._lock:
-            self.general.work.notify_all()
-            self.reserved.work.notify_all()
+            self.lanes.wake_all()

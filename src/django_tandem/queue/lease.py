@@ -66,7 +66,7 @@ def put_back(
 
 def retire(connection: Connection, server: int) -> int:
     """The server ends: all that it still holds returns, and the number is returned; its state is stopped."""
-    return _end(connection, server, "its server stopped")
+    return _end(connection, server, "its server stopped", silent=False)
 
 
 def rescue_silent(connection: Connection, lease: timedelta = LEASE) -> int:
@@ -78,15 +78,16 @@ def rescue_silent(connection: Connection, lease: timedelta = LEASE) -> int:
     with connection.transaction():
         for server, role, host, pid in connection.execute(statement("lease", "silent"), {"lease": lease}).fetchall():
             events.server_silent(server, role, host, pid)
-            returned += _end(connection, server, f"its server ({role} on {host}) has been silent for {lease}")
+            reason = f"its server ({role} on {host}) has been silent for {lease}"
+            returned += _end(connection, server, reason, silent=True)
         for (server,) in connection.execute(statement("lease", "ownerless")).fetchall():
-            returned += _end(connection, server, "its server had stopped")
+            returned += _end(connection, server, "its server had stopped", silent=None)
     return returned
 
 
-def _end(connection: Connection, server: int, reason: str) -> int:
+def _end(connection: Connection, server: int, reason: str, *, silent: bool | None) -> int:
     with connection.transaction():
-        connection.execute(statement("lease", "stop"), {"server": server})
+        connection.execute(statement("lease", "stop"), {"server": server, "silent": silent})
         return _report(server, _return_begun(connection, server, None, reason), reason)
 
 

@@ -13,7 +13,13 @@ from psycopg import Notify, sql
 
 from django_tandem.queue.connect import Connection
 
-READY, FENCE, CANCEL, PAUSE = CHANNELS = "tandem_ready", "tandem_fence", "tandem_cancel", "tandem_pause"
+READY, FENCE, CANCEL, PAUSE, PRESSURE = CHANNELS = (
+    "tandem_ready",
+    "tandem_fence",
+    "tandem_cancel",
+    "tandem_pause",
+    "tandem_pressure",
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 

@@ -33,6 +33,7 @@ class Server(models.Model):
     state = models.TextField()
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField()
+    silent_since = models.DateTimeField(null=True)
 
     class Meta:
         managed = False

@@ -13,10 +13,10 @@ from functools import partial
 
 import psycopg
 
-from django_tandem.errors import Cancelled, DatabaseUnreachable, KeyNotConfigured, TimedOut
+from django_tandem.errors import DatabaseUnreachable, KeyNotConfigured, TimedOut
 from django_tandem.processes.board import BoardRow
 from django_tandem.processes.child import RECYCLED
-from django_tandem.queue import at_rest, claim, events, fence, opened
+from django_tandem.queue import at_rest, events, opened
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.queue.coroutines import CoroutineSlots
@@ -25,13 +25,15 @@ from django_tandem.queue.held import STALE_S
 from django_tandem.queue.intake import Intake
 from django_tandem.queue.interrupt import Guard, Interrupts
 from django_tandem.queue.job import Outcome
-from django_tandem.queue.listen import CANCEL, FENCE, PAUSE, Ear
+from django_tandem.queue.listen import CANCEL, Ear
 from django_tandem.queue.loop import or_end_process
+from django_tandem.queue.orders import Orders
 from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.recycle import Share
 from django_tandem.queue.run import cut_off, known, run
 from django_tandem.queue.surroundings import Surroundings
 from django_tandem.queue.tally import Tally
+from django_tandem.queue.yielding import Yielding
 
 # How often to look for what no announcement told: a fence that moved, a job whose notice was lost.
 POLL_S = 1.0
@@ -48,7 +50,7 @@ RECONNECT_S = 0.5
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
     """`server` is the row in tandem_server, `threads` and `coroutines` the slots of each kind, `drain` seconds.
-    `reserve`: some of the threads are for urgent jobs only.
+    `reserve`: some of the threads are for urgent jobs only; `yielding`: what the others do under pressure.
     `recycle_jobs`, `recycle_memory` (MiB): after what the process gives its place to another; None: never.
     `tally`: what counts the jobs."""
 
@@ -60,6 +62,7 @@ class WorkerOptions:
     coroutines: int
     drain: float
     reserve: Reserve = NO_RESERVE
+    yielding: Yielding | None = None
     recycle_jobs: int | None = None
     recycle_memory: int | None = None
     tally: Tally | None = None
@@ -94,6 +97,9 @@ class Worker:
         self.coroutines = CoroutineSlots(
             options.coroutines, options.threads, self.owner, row, self.interrupts, self._coroutine_done
         )
+        self.orders = Orders(
+            options.release, self.owner, self.intake, self.interrupts, self.coroutines, options.yielding
+        )
         self._slots = [
             threading.Thread(
                 target=or_end_process, args=(partial(self._slot, number),), name=f"tandem-slot-{number}", daemon=True
@@ -103,11 +109,9 @@ class Worker:
         self._suspect = threading.Lock()
         self._surroundings = Surroundings()
         self._share = Share(options.recycle_jobs, options.recycle_memory)
-        self._leaving = False
         self._deadline = math.inf
         self._polled_at = 0.0
         self._connected_at = 0.0
-        self._seen: fence.Fence | None = None
 
     def _connect(self) -> Connection:
         return connect(self.options.alias, purpose=f"worker {self.owner.server}-{self.owner.worker}")
@@ -122,28 +126,27 @@ class Worker:
     def stop(self) -> None:
         """Stop claiming and drain, within the seconds that there are for it; safe in a signal handler."""
         self._deadline = min(self._deadline, time.monotonic() + self.options.drain)
-        self._leaving = True
+        self.orders.leaving = True
         self.ear.wake()
 
     def recycle(self, reason: str) -> None:
         """Stop claiming, let a successor begin, and drain however long it takes."""
-        if not self._leaving:
-            self._leaving = True
+        if not self.orders.leaving:
+            self.orders.leaving = True
             events.recycled(reason)
             self.row.leave()
             self.ear.wake()
 
     def start(self) -> None:
         """Read what binds all workers, then let the slots go."""
-        self._read_fence()
-        self._read_pauses()
+        self.orders.read_all(self.ear.connection)
         for slot in self._slots:
             slot.start()
 
     def work(self) -> None:
         """The control loop: hear what became ready, see to what waits, until told to stop."""
         begun = 0
-        while not self._leaving:
+        while not self.orders.leaving:
             self.row.tick()
             if self.intake.broken is not None:
                 self._reconnect(self.intake.broken)
@@ -155,25 +158,21 @@ class Worker:
     def _turn(self, begun: int) -> int:
         seconds = TICK_S if self.intake.is_waiting else STALE_S if self.intake.is_holding else POLL_S
         ready, told = self.ear.wait(seconds)
-        if FENCE in told:
-            self._read_fence()
-        if PAUSE in told:
-            self._read_pauses(changed=True)
-        if CANCEL in told:
-            self._read_cancelled()
+        if told:
+            self.orders.hear(self.ear.connection, told)
         if mine := [one for one in ready if one.queue in self.options.queues]:
             self.intake.hear(self.ear.connection, mine)
         if self.intake.is_waiting:
             self.intake.settle_late()
-            if begun == self.intake.begun:
+            if begun == self.intake.hand.begun:
                 self.intake.wake()
         self._poll()
-        return self.intake.begun
+        return self.intake.hand.begun
 
     def drain(self) -> int:
         """Claim no more, give back what had not begun, let what runs end. Returns the exit code."""
         self.intake.close()
-        while not self.intake.is_empty and time.monotonic() < self._deadline:
+        while not self.intake.hand.is_empty and time.monotonic() < self._deadline:
             self.row.tick()
             if self.intake.broken is not None:
                 self._reconnect(self.intake.broken)
@@ -181,7 +180,7 @@ class Worker:
             try:
                 _, told = self.ear.wait(DRAIN_TICK_S)
                 if CANCEL in told or self._is_poll_due():
-                    self._read_cancelled()
+                    self.orders.read_cancelled(self.ear.connection)
             except (psycopg.Error, OSError) as error:
                 self._reconnect(error)
         left = self.intake.give_up("the drain deadline of its worker passed")
@@ -192,9 +191,7 @@ class Worker:
 
     def _slot(self, number: int) -> None:
         """A slot: take a job, run it, give its outcome; until there are no more."""
-        is_general = number < self.intake.general.slots
-        lane = self.intake.general if is_general else self.intake.reserved
-        while (job := self.intake.take(lane)) is not None:
+        while (job := self.intake.take(number)) is not None:
             try:
                 is_coroutine = known(job.task).is_coroutine
                 if is_sealed(job.arguments):
@@ -213,10 +210,10 @@ class Worker:
         self.ear.wake()
 
     def _done(self, outcome: Outcome) -> None:
-        self._surroundings.restore(outcome.job.task, alone=self.intake.runs_one)
+        self._surroundings.restore(outcome.job.task, alone=self.intake.hand.runs_one)
         self.intake.give(outcome)
-        if self._share.is_done(self.intake.begun):
-            self.recycle(f"it has begun {self.intake.begun} jobs")
+        if self._share.is_done(begun := self.intake.hand.begun):
+            self.recycle(f"it has begun {begun} jobs")
 
     def _coroutine_done(self, outcome: Outcome) -> None:
         self._done(outcome)
@@ -229,40 +226,12 @@ class Worker:
         self.intake.give(cut_off(guard.job, self.owner, guard.began, guard.error or TimedOut()))
         self.stop()
 
-    def _read_fence(self) -> None:
-        """Claim while the fence names this release, and not otherwise."""
-        seen = fence.read(self.ear.connection)
-        epoch = seen.epoch if seen.release == self.options.release else None
-        if seen != self._seen:
-            self._seen = seen
-            if epoch is None:
-                events.standby(self.options.release, seen.release)
-            else:
-                events.active(self.options.release, epoch)
-        self.intake.epoch = None if self._leaving else epoch
-        if epoch is None:
-            self.intake.release_held()
-
-    def _read_pauses(self, *, changed: bool = False) -> None:
-        tasks = claim.paused_tasks(self.ear.connection)
-        if changed or tasks != self.intake.paused:
-            self.intake.pause(tasks)
-
-    def _read_cancelled(self) -> None:
-        """Interrupt what somebody wants to end. What is held and was not begun ends too."""
-        for job_id, by in claim.cancelled(self.ear.connection, self.owner).items():
-            error = Cancelled(f"cancelled by {by}")
-            if not self.interrupts.interrupt(job_id, error) and (job := self.intake.end_held(job_id)):
-                self.intake.give(cut_off(job, self.owner, time.monotonic(), error))
-
     def _poll(self) -> None:
         if self._is_poll_due():
-            self._read_fence()
-            self._read_pauses()
-            self._read_cancelled()
+            self.orders.read_all(self.ear.connection)
             self.intake.hear(self.ear.connection, [])
-            if resident := self._share.outgrown(self.intake.begun):
-                self.recycle(f"{resident} MiB are resident after {self.intake.begun} jobs")
+            if resident := self._share.outgrown(begun := self.intake.hand.begun):
+                self.recycle(f"{resident} MiB are resident after {begun} jobs")
 
     def _is_poll_due(self) -> bool:
         """Whether POLL_S are over since it last was."""
@@ -285,7 +254,7 @@ class Worker:
                 self.intake.hang_up(error)
                 self.ear.listen(self._connect_quick())
                 self.intake.reconnected(self._connect())
-                self._read_fence()
+                self.orders.read_fence(self.ear.connection)
             except (psycopg.Error, DatabaseUnreachable):
                 self.ear.pause(RECONNECT_S)
             else:

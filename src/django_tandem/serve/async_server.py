@@ -17,6 +17,7 @@ from django_tandem.processes.supervisor import Supervisor
 from django_tandem.queue import at_rest, worker
 from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.worker import WorkerOptions
+from django_tandem.queue.yielding import Yielding
 from django_tandem.serve import handed as taking
 from django_tandem.serve import keeper, lifeline, logs, proof
 from django_tandem.serve.health import Health
@@ -116,6 +117,8 @@ def _worker(
     """A worker on row `number` of the board; its successor is on the other row of the same name."""
     row = board.row(number)
     reserve = Reserve(options.reserve.slots, options.reserve.priority) if options.reserve else NO_RESERVE
+    shares = [reserve.share(options.processes, one) for one in range(options.processes)]
+    general = [options.threads - share.slots for share in shares]
     other = (number + options.processes) % (2 * options.processes)
 
     def body() -> int:
@@ -128,7 +131,8 @@ def _worker(
             threads=options.threads,
             coroutines=options.coroutines,
             drain=options.drain,
-            reserve=reserve.share(options.processes, number % options.processes),
+            reserve=shares[number % options.processes],
+            yielding=Yielding(identity.role, general, number % options.processes),
             recycle_jobs=options.recycle_jobs,
             recycle_memory=options.recycle_memory,
             tally=watcher.tally(),

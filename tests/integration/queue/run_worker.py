@@ -20,6 +20,7 @@ from django_tandem.queue import lease, worker
 from django_tandem.queue.connect import connect
 from django_tandem.queue.priority import NO_RESERVE, Reserve
 from django_tandem.queue.worker import WorkerOptions, main
+from django_tandem.queue.yielding import Yielding
 
 DEFAULTS = {"alias": "default", "queues": ["default"], "threads": 2, "coroutines": 10, "drain": 10}
 
@@ -43,6 +44,7 @@ if __name__ == "__main__":
     given = {**DEFAULTS, **json.loads(sys.argv[1])}
     supervised = given.pop("supervised", False)
     given["reserve"] = Reserve(*given.get("reserve", NO_RESERVE))
+    given["yielding"] = Yielding(*given["yielding"]) if "yielding" in given else None
     worker.RECONNECT_S = given.pop("reconnect_s", worker.RECONNECT_S)
     options = WorkerOptions(**{**given, "queues": tuple(given["queues"])})
     board = Board(1, options.threads + options.coroutines)

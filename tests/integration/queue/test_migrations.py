@@ -19,6 +19,7 @@ TABLES = {
     "tandem_firing",
     "tandem_job",
     "tandem_pause",
+    "tandem_pressure",
     "tandem_result",
     "tandem_result_rest",
     "tandem_schedule",

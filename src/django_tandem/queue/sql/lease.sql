@@ -94,4 +94,7 @@ LEFT JOIN tandem_server AS server ON server.id = job.server
 WHERE job.state = 2 AND (server.id IS NULL OR server.state = 'stopped');
 
 -- name: stop
-UPDATE tandem_server SET state = 'stopped' WHERE id = %(server)s;
+-- `silent`: whether it is ended by others because it said nothing; NULL: that is known already.
+UPDATE tandem_server SET state = 'stopped',
+    silent_since = CASE WHEN %(silent)s::boolean IS NULL THEN silent_since WHEN %(silent)s::boolean THEN heartbeat_at END
+WHERE id = %(server)s;
