@@ -12,6 +12,7 @@ from django_tandem.errors import TandemError
 
 # Loaded when asked for: `tandem --help` and a mistyped word must not wait for Django.
 COMMANDS: Mapping[str, str] = {
+    "alarms": "django_tandem.cli.alarms:alarms",
     "approve": "django_tandem.cli.approve:approve",
     "check": "django_tandem.cli.check:check",
     "config": "django_tandem.cli.config:config",

@@ -1,4 +1,4 @@
-"""`tandem status`: servers, fence and queues, in one look."""
+"""`tandem status`: servers, fence, queues and alarms, in one look."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from django_tandem.cli.alarms import as_facts, print_alarms
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.cli.servers import print_orphans
 
@@ -21,16 +22,18 @@ STATES = {"active": "green", "standby": "yellow", "draining": "yellow", "startin
 @json_option
 @with_queue
 def status(as_json: bool) -> None:
-    """Show the servers that run, the release that may claim, and what waits in the queues."""
+    """Show the servers that run, the release that may claim, what waits in the queues, and what is wrong."""
     from django_tandem.config.read import read
+    from django_tandem.monitor import alarms
     from django_tandem.pipeline.look import look
-    from django_tandem.queue import counts, fence
+    from django_tandem.queue import counts, fence, pressure
     from django_tandem.queue.connect import connect
     from django_tandem.queue.options import queue_database
 
     with connect(queue_database(), purpose="status") as connection:
         stands, servers, queues = fence.read(connection), counts.servers(connection), counts.queues(connection)
         orphans = look(connection, read()).orphans  # with_queue has said which project
+        yields = {role: one for role, one in pressure.standing(connection).items() if one.level}
     facts: dict[str, Any] = {
         "servers": [
             {
@@ -55,6 +58,8 @@ def status(as_json: bool) -> None:
             }
             for one in queues
         ],
+        "pressure": {role: {"level": one.level, "why": one.why} for role, one in yields.items()},
+        "alarms": as_facts(alarms.open_now()),
     }
     if as_json:
         click.echo(json.dumps(facts))
@@ -78,6 +83,9 @@ def _print(console: Console, facts: dict[str, Any]) -> None:
             )  # fmt: skip
         console.print(table)
     print_orphans(console, facts["orphans"])
+    print_alarms(console, facts["alarms"])
+    for role, one in facts["pressure"].items():
+        console.print(f"[yellow]{escape(role)} yields to pages[/], level {one['level']}: {escape(one['why'])}")
     if not facts["queues"]:
         console.print("no unfinished jobs")
         return

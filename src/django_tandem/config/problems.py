@@ -19,6 +19,7 @@ from django_tandem.config.schema import (
     Notice,
     Overlay,
     Pipeline,
+    Pressure,
     Queue,
     Reserve,
 )
@@ -52,6 +53,7 @@ _A_NAME = "expected a short name: lower case letters, digits, - and _"
 _VARIABLE = 'expected a string, or { from_env = "VARIABLE" }'
 _IN_A_VARIABLE = 'expected { from_env = "VARIABLE" }: keys are not written in this file'
 _ROLE_KINDS: dict[str, type[BaseModel]] = {"backoffice": BackOffice, "async": AsyncServer}
+_ROLE_TABLES: dict[str, type[BaseModel]] = {"reserve": Reserve, "pressure": Pressure}
 
 
 def describe(error: ValidationError) -> list[str]:
@@ -91,7 +93,7 @@ def _line(found: Mapping[str, Any]) -> str:
 
 def _expected(kind: str, context: Mapping[str, Any], path: str) -> str:
     if kind == "greater_than_equal":
-        return f"expected at least {context['ge']}"
+        return f"expected at least {context['ge']:g}"
     if kind == "greater_than":
         return f"expected more than {context['gt']:g}"
     if kind == "less_than_equal":
@@ -125,8 +127,8 @@ def _known(location: tuple[Any, ...]) -> str:
 def _keys_beside(location: tuple[Any, ...]) -> Iterable[str]:
     if len(location) == 1:
         return File.model_fields
-    if location[-2] == "reserve":
-        return Reserve.model_fields
+    if location[0] == "roles" and location[-2] in _ROLE_TABLES:
+        return _ROLE_TABLES[location[-2]].model_fields
     models: dict[str, type[BaseModel]] = {
         "app": App,
         "database": Database,

@@ -95,15 +95,24 @@ class Reserve(Frozen):
     priority: Annotated[StrictInt, Field(ge=1, le=100)]
 
 
+class Pressure(Frozen):
+    """When a role yields to pages: when 95 of 100 take longer than `page_p95` seconds, None for twice what
+    monitor.page_promise says; when more than `waiting` sessions of the database wait. 0: never for that."""
+
+    page_p95: Annotated[float, Field(strict=True, ge=0, le=86_400)] | None = None
+    waiting: Annotated[StrictInt, Field(ge=0, le=10_000)] = 20
+
+
 class AsyncServer(RoleBase):
     """A role that works through tasks. `queues`: none named means all; `coroutines`: at once, a process; a process is
-    replaced after `recycle_jobs`, or when `recycle_memory` MiB are resident."""
+    replaced after `recycle_jobs`, or when `recycle_memory` MiB are resident; `pressure`: None for the defaults."""
 
     kind: Literal["async"] = "async"
     health: Address = "127.0.0.1:8001"
     queues: tuple[Name, ...] = ()
     coroutines: Annotated[StrictInt, Field(ge=0, le=10_000)] = 100
     reserve: Reserve | None = None
+    pressure: Pressure | None = None
     recycle_jobs: Annotated[StrictInt, Field(ge=1)] | None = None
     recycle_memory: Annotated[StrictInt, Field(ge=64, le=1_048_576)] | None = None
 
@@ -140,6 +149,8 @@ Event = Literal[
     "superseded",
     "cancelled",
     "orphan",
+    "alarm",
+    "alarm over",
 ]
 
 
@@ -153,6 +164,7 @@ class Notice(Frozen):
         "rolled back",
         "failed",
         "orphan",
+        "alarm",
     )
     webhook: str | FromEnvironment | None = None
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
@@ -203,6 +215,13 @@ class Tandem(Frozen):
     def alias(self) -> str:
         """The database alias that carries Tandem's tables."""
         return self.file.database.alias
+
+    def pressure_of(self, role: AsyncServer) -> tuple[float, int]:
+        """When a role yields: the seconds that 95 of 100 pages may take, the sessions that may wait; 0: whatever they
+        are."""
+        limits = role.pressure or Pressure()
+        promise = self.file.monitor.page_promise
+        return (2 * promise if limits.page_p95 is None else limits.page_p95), limits.waiting
 
     def queues_of(self, role: AsyncServer) -> tuple[str, ...]:
         """The queues that a role consumes."""

@@ -10,7 +10,7 @@ from psycopg import errors as postgres
 from psycopg.types.json import Jsonb
 
 from django_tandem.monitor.statements import statement
-from django_tandem.queue import counts
+from django_tandem.queue import counts, pressure
 from django_tandem.queue.connect import Connection
 
 # Of the session that writes it; any number that nothing else has.
@@ -31,7 +31,13 @@ def write(connection: Connection, at: int) -> bool:
         if not mine:
             return False
         before, age_s = _latest(connection)
-        facts = {"database": _database(connection), **_queues(connection, before, age_s)}
+        facts = {
+            "database": _database(connection),
+            **_queues(connection, before, age_s),
+            "pressure": {
+                role: {"level": one.level, "why": one.why} for role, one in pressure.standing(connection).items()
+            },
+        }
         connection.execute(statement("fleet", "write"), {"at": at, "facts": Jsonb(facts)})
     return True
 

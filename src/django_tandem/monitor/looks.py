@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
+from django_tandem.config.schema import Tandem
+from django_tandem.monitor import alarms, pressure
 from django_tandem.queue.connect import Connection
 
 Look = Callable[[Connection], object]
 
-LOOKS: tuple[Look, ...] = ()
+
+def looks(tandem: Tandem) -> Mapping[str, Look]:
+    """Those of a server with this configuration, by what they look for."""
+    return {"pressure": partial(pressure.look, tandem=tandem), "alarms": partial(alarms.look, tandem=tandem)}

@@ -35,6 +35,7 @@ class Alarm(models.Model):
     todo = models.TextField()
     since = models.DateTimeField()
     seen_at = models.DateTimeField()
+    opened_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

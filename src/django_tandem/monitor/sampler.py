@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from django_tandem.monitor import facts as of_facts
 from django_tandem.monitor import fleet, rollup, sums
 from django_tandem.monitor.channel import Channel
 from django_tandem.monitor.host import Host, Processes
-from django_tandem.monitor.looks import LOOKS
+from django_tandem.monitor.looks import Look
 from django_tandem.monitor.nginx_log import NginxLog
 from django_tandem.monitor.store import SLOT_S, Store
 from django_tandem.monitor.totals import Render, Totals
@@ -54,12 +54,14 @@ class Sampler:
         *,
         nginx_log: NginxLog | None = None,
         render: Render | None = None,
+        looks: Mapping[str, Look] | None = None,
     ) -> None:
         self._watched = watched
         self._channel = channel
         self._totals = totals
         self._nginx_log = nginx_log
         self._render = render
+        self._looks = looks or {}
         self._store = Store(watched.alias, watched.identity)
         self._heard: dict[str, Any] = {}
         self._shared: dict[str, Any] = {}
@@ -144,9 +146,10 @@ class Sampler:
         connection = self._store.connected()
         if fleet.write(connection, slot):
             rollup.turn(connection)
-            for look in LOOKS:
-                with self._going_on(f"{look.__module__}.{getattr(look, '__qualname__', look)}"):
-                    look(connection)
+            for name, look in self._looks.items():
+                with self._going_on(name):
+                    look(self._store.connected())  # the one before may have lost it
+            connection = self._store.connected()
         self._shared = fleet.shared(connection)
 
     @contextmanager

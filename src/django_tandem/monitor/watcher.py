@@ -9,6 +9,7 @@ from typing import Any
 from django_tandem.config.schema import BackOffice, Tandem
 from django_tandem.monitor import prometheus, requests, sums
 from django_tandem.monitor.channel import Channel
+from django_tandem.monitor.looks import looks
 from django_tandem.monitor.nginx_log import NginxLog
 from django_tandem.monitor.sampler import Sampler
 from django_tandem.monitor.teller import Teller
@@ -41,7 +42,12 @@ class Monitor:
         """See Watcher."""
         assert self._watched is not None  # noqa: S101 - a keeper is of a server that has begun
         sampler = Sampler(
-            self._watched, self._channel, self._totals, nginx_log=self._nginx_log(), render=prometheus.render
+            self._watched,
+            self._channel,
+            self._totals,
+            nginx_log=self._nginx_log(),
+            render=prometheus.render,
+            looks=looks(self._tandem),
         )
         sampler.run(stop)
 

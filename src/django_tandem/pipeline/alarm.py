@@ -20,7 +20,7 @@ class Alarm:
 
     def look(self, connection: Connection, tandem: Tandem) -> None:
         """Look at what runs. Raises HostFailed."""
-        found = {_key(one): one for one in look(connection, tandem).orphans}
+        found = {key_of(one): one for one in look(connection, tandem).orphans}
         for key, one in found.items():
             text = f"orphan: {one.seen}: {one.why}; {one.todo}"
             notices.notify(connection, notices.ORPHAN, {"text": text, "server": one.as_json()}, key=key)
@@ -29,8 +29,9 @@ class Alarm:
         self._said = set(found)
 
 
-def _key(one: Judged) -> str:
-    """The same for one server as long as it lives: its row, or else its process and when that began."""
+def key_of(one: Judged) -> str:
+    """The key of its notice. The same for one server as long as it lives: its row, or else its process and when that
+    began."""
     seen = one.seen
     since = f" since {seen.members[0].since:.0f}" if seen.members else ""
     return f"orphan {seen.name} of {seen.release}" + (f", server {seen.id}" if seen.id is not None else since)

@@ -75,15 +75,14 @@ def look(connection: Connection, tandem: Tandem) -> Fleet:
     (host,) = hosts_of(tandem)
     said = host.do("running", within_s=LOOK_S)
     families = {one["pid"]: one for one in said["running"]}
-    sessions = {
-        server: Sessions(count, workers)
-        for server, count, workers in connection.execute(statement("server", "sessions"))
-    }
-    named = {"connected": list(sessions), "host": said["host"], "pids": list(families)}
     expected = expect(connection, tandem)  # before the rows, so that missing tables are told as such
-    rows = [Row(*row) for row in connection.execute(statement("server", "rows"), named)]
-    seen = merge(rows, families, sessions, said["host"])
+    seen = _seen_by(connection, families, said["host"])
     return Fleet(servers=orphans.judge(seen, expected), expected=expected, here=said["host"])
+
+
+def seen_by_database(connection: Connection) -> list[Seen]:
+    """What heartbeats and database sessions show of all hosts, the processes of none."""
+    return _seen_by(connection, {}, "")
 
 
 def expect(connection: Connection, tandem: Tandem) -> Expected:
@@ -99,6 +98,16 @@ def expect(connection: Connection, tandem: Tandem) -> Expected:
         return Expected(live=live, shipping=(), roles=set(tandem.file.roles))
     roles = built.manifest["settings"] if built else tandem.file.roles
     return Expected(live=live, shipping=shipping, roles=set(roles))
+
+
+def _seen_by(connection: Connection, families: Mapping[int, Mapping[str, Any]], here: str) -> list[Seen]:
+    sessions = {
+        server: Sessions(count, workers)
+        for server, count, workers in connection.execute(statement("server", "sessions"))
+    }
+    named = {"connected": list(sessions), "host": here, "pids": list(families)}
+    rows = [Row(*row) for row in connection.execute(statement("server", "rows"), named)]
+    return merge(rows, families, sessions, here)
 
 
 def merge(

@@ -8,6 +8,10 @@ from collections.abc import Collection
 from django_tandem.queue.held import Held
 from django_tandem.queue.job import Job, Outcome
 from django_tandem.queue.lane import Lane
+from django_tandem.queue.pace import MOST_HELD
+
+# An outcome waits at most this long for others to be written with it.
+SETTLE_S = 0.010
 
 
 class Hand:
@@ -30,6 +34,12 @@ class Hand:
     def is_empty(self) -> bool:
         """Whether nothing is in hand."""
         return not (self.held or self.running or self.outcomes)
+
+    @property
+    def is_to_write(self) -> bool:
+        """Whether outcomes are to be written now: they are many, have waited, or nothing is held to wait for."""
+        outcomes = self.outcomes
+        return bool(outcomes and (not self.held or len(outcomes) >= MOST_HELD or outcomes[0].age_s > SETTLE_S))
 
     def begin(self, lane: Lane) -> Job:
         """The first that fits `lane`, which there is: it runs from now on."""

@@ -24,14 +24,10 @@ from django_tandem.queue.job import Job, Outcome
 from django_tandem.queue.lane import Lane
 from django_tandem.queue.lanes import Lanes
 from django_tandem.queue.listen import Ready
-from django_tandem.queue.pace import MOST_HELD
 from django_tandem.queue.priority import Reserve
 from django_tandem.queue.tally import Tally
 from django_tandem.queue.unopened import Unopened
 from django_tandem.queue.yielding import Split
-
-# An outcome waits at most this long for others to be written with it.
-SETTLE_S = 0.010
 
 # How long a statement that still runs when the database is lost may take to notice by itself.
 HANG_UP_S = 0.5
@@ -154,11 +150,6 @@ class Intake:
         """Whether there is something that must not wait long: held jobs beside idle slots, or outcomes."""
         return bool(self.lanes.fits(self._held) or self._held.is_stale or self.hand.outcomes)
 
-    @property
-    def is_holding(self) -> bool:
-        """Whether jobs were claimed and have not begun."""
-        return bool(self._held)
-
     def wake(self) -> None:
         """Let one more slot of each kind take from what is held."""
         with self._lock:
@@ -174,7 +165,7 @@ class Intake:
 
     def settle_late(self) -> None:
         """Write the outcomes that have waited for long, and give back jobs that have."""
-        if (outcomes := self.hand.outcomes) and (not self._held or outcomes[0].age_s > SETTLE_S):
+        if self.hand.is_to_write:
             self.exchange()
         if self._held.is_stale:
             self.general.stalled = True
@@ -261,8 +252,7 @@ class Intake:
     def _wants_exchange(self, lane: Lane) -> bool:
         if self.broken is not None:
             return False
-        held, outcomes = len(self._held), self.hand.outcomes
-        if outcomes and (not held or len(outcomes) >= MOST_HELD or outcomes[0].age_s > SETTLE_S):
+        if self.hand.is_to_write:
             return True
         if self.epoch is None or lane.dry:
             return False

@@ -156,7 +156,7 @@ class Worker:
                 self._reconnect(error)
 
     def _turn(self, begun: int) -> int:
-        seconds = TICK_S if self.intake.is_waiting else STALE_S if self.intake.is_holding else POLL_S
+        seconds = TICK_S if self.intake.is_waiting else STALE_S if self.intake.hand.held else POLL_S
         ready, told = self.ear.wait(seconds)
         if told:
             self.orders.hear(self.ear.connection, told)

@@ -9,6 +9,7 @@ from django_tandem import errors
 from django_tandem.cli import main
 
 NEED_A_PROJECT = [
+    ("alarms",),
     ("approve", "1"),
     ("check",),
     ("config", "show", "async"),

@@ -10,6 +10,7 @@ from tests.integration.queue.conftest import register
 
 def test_before_the_first_server(office):
     nothing = {"servers": [], "fence": {"release": None, "epoch": 0}, "orphans": [], "queues": []}
+    nothing |= {"pressure": {}, "alarms": []}
     assert office.json("status") == nothing
     told = office.tandem("status").stdout
     assert "no release may claim yet (epoch 0)" in told
@@ -42,7 +43,7 @@ def test_servers_and_queues(tandem, database, hand):
     done = tandem("status", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     facts = json.loads(done.stdout)
-    assert set(facts) == {"servers", "fence", "orphans", "queues"}
+    assert set(facts) == {"servers", "fence", "orphans", "queues", "pressure", "alarms"}
     assert [(one["host"], one["release"]) for one in facts["orphans"]] == [("here", "test")]
     assert facts["fence"] == {"release": release, "epoch": fence.read(database).epoch}
     ages = [one.pop("heartbeat_age_s") for one in facts["servers"]]

@@ -3,14 +3,17 @@
 import pytest
 from django.db import connections
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
+from django_tandem.config.read import read
 from django_tandem.queue import fence, recurring, scheduler
 from django_tandem.queue.connect import connect
 
 RELEASE = "test"
 TABLES = (
-    "tandem_job", "tandem_result", "tandem_server", "tandem_pause", "tandem_schedule", "tandem_firing",
-    "tandem_sample", "tandem_alarm", "tandem_audit", "auth_user_user_permissions", "auth_user", "django_session",
+    "tandem_job", "tandem_result", "tandem_server", "tandem_pause", "tandem_pressure", "tandem_schedule",
+    "tandem_firing", "tandem_sample", "tandem_alarm", "tandem_audit", "auth_user_user_permissions",
+    "auth_user", "django_session",
 )  # fmt: skip
 
 
@@ -34,3 +37,25 @@ def database(transactional_db, monkeypatch):
         for table in TABLES:
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         connection.execute("UPDATE tandem_fence SET release = NULL, epoch = 0")
+
+
+@pytest.fixture
+def tandem(tmp_path):
+    """The configuration of the live release."""
+    path = tmp_path / "tandem.toml"
+    path.write_text('[app]\nname = "office"\nsettings = "office.settings"\n[roles.backoffice]\n[roles.async]\n')
+    return read(path, {"TANDEM_RELEASE": RELEASE})
+
+
+@pytest.fixture
+def sample(database):
+    """Write the sample of a server that it took so many seconds ago; of the fleet where no role is named."""
+
+    def sample(facts, ago=2.0, role="", host="", server=0):
+        database.execute(
+            "INSERT INTO tandem_sample (resolution, at, server, role, host, release, facts)"
+            " VALUES (5, clock_timestamp() - make_interval(secs => %s), %s, %s, %s, %s, %s)",
+            [ago, server, role, host, RELEASE, Jsonb(facts)],
+        )
+
+    return sample

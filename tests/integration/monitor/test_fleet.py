@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from django_tandem.monitor import fleet
-from django_tandem.queue import counts
+from django_tandem.queue import counts, pressure
 from django_tandem.queue.connect import connect
 from django_tandem.queue.states import State
 from tests.jobs import nothing
@@ -130,11 +130,14 @@ def test_a_count_that_takes_longer_than_it_may_leaves_what_was_known(database, s
 def test_what_each_servers_metrics_tell_too(database, slots):
     assert fleet.shared(database) == {"alarms": {}}
     nothing.enqueue()
+    pressure.tell(database, "async", 2, "pages are slow")
     fleet.write(database, slots[0])
     database.execute(
-        "INSERT INTO tandem_alarm (kind, subject, text, todo) VALUES ('load', 'a', '', ''), ('load', 'b', '', '')"
+        "INSERT INTO tandem_alarm (kind, subject, text, todo, opened_at, ended_at)"
+        " VALUES ('load', 'a', '', '', now(), NULL), ('load', 'b', '', '', now(), NULL),"
+        " ('load', 'c', '', '', NULL, NULL), ('old', '', '', '', now(), now())"
     )
-    database.execute("INSERT INTO tandem_alarm (kind, subject, text, todo, ended_at) VALUES ('old', '', '', '', now())")
     told = fleet.shared(database)
     assert told["alarms"] == {"load": 2}
+    assert told["pressure"] == {"async": {"level": 2, "why": "pages are slow"}}
     assert told["queues"]["default"]["ready"] == 1

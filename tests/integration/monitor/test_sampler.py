@@ -79,7 +79,7 @@ def test_a_sample_tells_of_the_machine_the_server_and_its_jobs(watched, channel,
     assert successful(rows) == 2
 
 
-def test_who_looks_and_fails_is_said_once_and_others_look_all_the_same(sample, rows, monkeypatch, caplog):
+def test_who_looks_and_fails_is_said_once_and_others_look_all_the_same(watched, channel, rows, monkeypatch, caplog):
     seen = []
 
     def broken(connection):
@@ -89,11 +89,14 @@ def test_who_looks_and_fails_is_said_once_and_others_look_all_the_same(sample, r
         raise ZeroDivisionError
 
     monkeypatch.setattr(sampler.fleet, "write", lambda *_: True)
-    monkeypatch.setattr(sampler, "LOOKS", (fails, broken, fails, seen.append))
+    looks = {"first": fails, "broken": broken, "third": fails, "last": lambda one: seen.append(one.execute("SELECT 1"))}
+    one, stop = Sampler(watched, channel, Totals(), looks=looks), threading.Event()
+    stop.set()
     for _ in range(3):
-        sample()
+        one.run(stop)
     assert len(seen) == 3
-    assert len([record for record in caplog.records if "ZeroDivisionError" in record.getMessage()]) == 1
+    messages = [record.getMessage().partition(" without it: ")[2] for record in caplog.records]
+    assert [message.partition(":")[0] for message in messages if message] == ["first", "third"]
     assert rows()
 
 

@@ -35,7 +35,7 @@ def test_it_runs_what_pages_enqueue_and_says_who_it_is(office, work, back_office
     work.hold("a")
     work.begun("a")
     facts = office.json("status")
-    assert set(facts) == {"servers", "fence", "queues", "orphans"}
+    assert set(facts) == {"servers", "fence", "queues", "orphans", "pressure", "alarms"}
     assert [set(one) for one in facts["servers"]] == [
         {"role", "host", "pid", "release", "state", "heartbeat_age_s"}
     ] * 2

@@ -7,7 +7,7 @@ import pytest
 from django_tandem.config.schema import Event
 
 A_URL = "expected a URL: https://HOST/PATH"
-AN_EVENT = ", ".join(f'"{event}"' for event in get_args(Event)[:-1]) + ' or "orphan"'
+AN_EVENT = ", ".join(f'"{event}"' for event in get_args(Event)[:-1]) + ' or "alarm over"'
 A_REMOTE = "expected the name that git has for a remote, such as origin"
 SHORT_NAME = "expected a short name: lower case letters, digits, - and _"
 MISTAKES = {
@@ -40,6 +40,12 @@ MISTAKES = {
         "roles.async.reserve.priority: 0, expected at least 1",
         "roles.async.reserve.prioriti: unknown key, expected priority",
     ],
+    "[roles.async]\npressure = false": ["roles.async.pressure: false, expected a table"],
+    "[roles.async]\npressure = { page_p95 = -0.5, waiting = 10001 }": [
+        "roles.async.pressure.page_p95: -0.5, expected at least 0",
+        "roles.async.pressure.waiting: 10001, expected at most 10000",
+    ],
+    "[roles.async]\npressure = { wating = 5 }": ["roles.async.pressure.wating: unknown key, expected waiting"],
     "[roles.async]\nthreads = 2\nprocesses = 3\nreserve = { slots = 6, priority = 5 }": [
         "roles.async.reserve.slots: 6, expected at most 5 (of 6 threads in 3 processes one is left for other tasks)"
     ],

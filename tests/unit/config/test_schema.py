@@ -94,3 +94,15 @@ def test_what_the_pipeline_cannot_be_told(told, line, told_as):
 @pytest.mark.parametrize("ref", ["main", "release/live", "v1.2.3", "feature/fee-42", "hot_fix"])
 def test_refs_that_can_be_shipped(configured, ref):
     assert configured(f'[pipeline]\nref = "{ref}"\n[roles.async]').file.pipeline.ref == ref
+
+
+def test_a_role_yields_by_twice_the_promise_of_pages_unless_it_says_otherwise(configured):
+    tandem = configured(
+        "[roles.async]\n[monitor]\npage_promise = 0.75\n"
+        '[roles.off]\nkind = "async"\npressure = { page_p95 = 0, waiting = 0 }\n'
+        '[roles.mails]\nkind = "async"\npressure = { waiting = 5 }'
+    )
+    roles = tandem.file.roles
+    assert tandem.pressure_of(roles["async"]) == (1.5, 20)
+    assert tandem.pressure_of(roles["off"]) == (0, 0)
+    assert tandem.pressure_of(roles["mails"]) == (1.5, 5)

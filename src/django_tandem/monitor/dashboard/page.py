@@ -19,7 +19,7 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from django_tandem.monitor import audit
+from django_tandem.monitor import alarms, audit
 from django_tandem.monitor.dashboard import access, assets
 
 P = ParamSpec("P")
@@ -86,6 +86,7 @@ def render(request: HttpRequest, template: str, facts: Mapping[str, Any]) -> str
         "pages": _pages(),
         "asset": assets.urls(),
         "said": _said(request),
+        "alarms": alarms.open_now(),
         "here": _here(request),
         "zone": settings.TIME_ZONE,
         **facts,

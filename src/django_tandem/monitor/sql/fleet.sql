@@ -29,4 +29,4 @@ SELECT
 FROM pg_stat_activity WHERE datid IS NOT NULL;
 
 -- name: alarms
-SELECT kind, count(*) FROM tandem_alarm WHERE ended_at IS NULL GROUP BY kind ORDER BY kind;
+SELECT kind, count(*) FROM tandem_alarm WHERE ended_at IS NULL AND opened_at IS NOT NULL GROUP BY kind ORDER BY kind;
