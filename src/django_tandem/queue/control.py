@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from django.db import connections
@@ -25,25 +25,30 @@ BATCH = 1000
 LOOK_S = 0.2
 
 Kind = Literal["queue", "task"]
+GoOn = Callable[[], bool]
+
+# A claim that began so soon after a pause may not have seen it: who pauses commits within that time.
+SEEN_AFTER = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Jobs:
     """Which jobs are meant: those for which all that is given holds. `task` is a dotted path, `error` that of the
-    exception with which a failed job ended. Without any of them every job is meant, which must be said: `every=True`.
-    Raises InvalidJob."""
+    exception with which a failed job ended, `priority` the least. Without any of them every job is meant, which must be
+    said: `every=True`. Raises InvalidJob."""
 
     ids: Sequence[int] | None = None
     queue: str | None = None
     task: str | None = None
     state: State | None = None
     error: str | None = None
+    priority: int | None = None
     every: bool = False
 
     def __post_init__(self) -> None:
-        given = (self.ids, self.queue, self.task, self.state, self.error)
+        given = (self.ids, self.queue, self.task, self.state, self.error, self.priority)
         if self.every == any(value is not None for value in given):
-            raise InvalidJob("Jobs: expected ids, queue, task, state or error, or every=True for all jobs")
+            raise InvalidJob("Jobs: expected ids, queue, task, state, error or priority, or every=True for all jobs")
 
     @property
     def _parameters(self) -> dict[str, Any]:
@@ -53,6 +58,7 @@ class Jobs:
             "task": self.task,
             "state": None if self.state is None else int(self.state),
             "error": self.error,
+            "priority": self.priority,
         }
 
 
@@ -105,24 +111,35 @@ class Drained(NamedTuple):
     running: list[Running]
 
 
-def count(jobs: Jobs) -> Count:
-    """What cancel and retry would find now."""
-    return Count(*_rows("control", "count", jobs._parameters)[0])
+def _on_and_on() -> bool:
+    return True
 
 
-def cancel(jobs: Jobs, *, by: str) -> Ended:
+def count(jobs: Jobs, *, most: int | None = None) -> Count:
+    """What cancel and retry would find now. No more than `most` of each are counted: that many are there, or more."""
+    return Count(*_rows("control", "count", {**jobs._parameters, "most": most})[0])
+
+
+def cancel(jobs: Jobs, *, by: str, go_on: GoOn = _on_and_on) -> Ended:
     """End unfinished `jobs`: those that wait at once, those that run by an interruption. They end failed, with the
     error Cancelled, which names who did it (`by`), and are not retried. Raises InvalidJob for jobs that are meant by
-    their error: those have ended, and without it the rest of the filter would mean others."""
+    their error: those have ended, and without it the rest of the filter would mean others.
+
+    `go_on` is asked after each thousand: no, and the rest stays as it is. The same in retry, pause and resume.
+    """
     if jobs.error is not None:
         raise InvalidJob(f"Jobs: error is {jobs.error!r}; expected none for cancel, which is for unfinished jobs")
     parameters = {**jobs._parameters, "by": by}
-    ended = sum(_batches("control", "cancel_waiting", parameters))
+    ended = 0
+    for done in _batches("control", "cancel_waiting", parameters):
+        ended += done
+        if not go_on():
+            return Ended(ended, 0)
     asked = _rows("control", "cancel_running", parameters)
     return Ended(ended, asked[0][0] if asked else 0)
 
 
-def retry(jobs: Jobs) -> Retried:
+def retry(jobs: Jobs, *, go_on: GoOn = _on_and_on) -> Retried:
     """Make failed `jobs` ready again. Their ids, their keys and the errors of their attempts are kept; their task's
     Retry counts from the start. Of those with the same unique key one is made ready, where none is unfinished."""
     if jobs.state not in (None, State.FAILED):
@@ -141,25 +158,27 @@ def retry(jobs: Jobs) -> Retried:
         if not found:
             return Retried(ready, skipped)
         ready, skipped, after = ready + begun, skipped + found - begun, last
+        if not go_on():
+            return Retried(ready, skipped)
 
 
-def pause(kind: Kind, name: str, *, by: str) -> bool:
-    """Begin no more jobs of this queue or task; what runs goes on. False: it was paused already."""
+def pause(kind: Kind, name: str, *, by: str, go_on: GoOn = _on_and_on) -> bool:
+    """Begin no more jobs of this queue or task; what runs goes on. False: it was paused already. Jobs of a task that
+    `go_on` left ready are parked when a worker meets them."""
     _check_pause(kind, name)
     is_new = bool(_rows("pause", "pause", {"kind": kind, "name": name, "by": by}))
     if kind == "task":
-        for _ in _batches("pause", "park", {"task": name}):
-            pass
+        _until_stopped(_batches("pause", "park", {"task": name}), go_on)
     return is_new
 
 
-def resume(kind: Kind, name: str) -> bool:
-    """Begin jobs of this queue or task again. False: it was not paused."""
+def resume(kind: Kind, name: str, *, go_on: GoOn = _on_and_on) -> bool:
+    """Begin jobs of this queue or task again. False: it was not paused. Jobs of a task that `go_on` left parked are
+    made ready by the scheduler, a thousand a second."""
     _check_pause(kind, name)
     was_paused = bool(_rows("pause", "resume", {"kind": kind, "name": name}))
     if kind == "task":
-        for _ in _batches("pause", "unpark", {}, _jobs):
-            pass
+        _until_stopped(_batches("pause", "unpark", {}, _jobs), go_on)
     else:
         _rows("pause", "announce", {"name": name})
     return was_paused
@@ -188,6 +207,11 @@ def drain(
         if stands.is_empty or not stands.is_paused or left <= 0:
             return stands
         time.sleep(min(LOOK_S, left))
+
+
+def stands(pause: Pause) -> Drained:
+    """How a queue that is paused stands now: what drain(wait=0) would say, without pausing it."""
+    return _look(pause.name, pause.at + SEEN_AFTER, is_new=False)
 
 
 def is_known(kind: Kind, name: str) -> bool:
@@ -238,6 +262,12 @@ def _rows(step: str, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any
 def _jobs(rows: list[tuple[Any, ...]]) -> int:
     """Of statements that tell (queue, jobs, …)."""
     return sum(row[1] for row in rows)
+
+
+def _until_stopped(batches: Iterator[int], go_on: GoOn) -> None:
+    for _ in batches:
+        if not go_on():
+            return
 
 
 def _batches(

@@ -98,7 +98,7 @@ def expire(connection: Connection) -> int:
 def end_cancelled(connection: Connection) -> None:
     """End the jobs that were cancelled while they ran, and whose worker died before it heard of it."""
     for ids, by in connection.execute(statement("control", "cancelled_and_waiting")).fetchall():
-        every = {"queue": None, "task": None, "state": None, "count": len(ids)}
+        every = {"queue": None, "task": None, "state": None, "priority": None, "count": len(ids)}
         connection.execute(statement("control", "cancel_waiting"), {**every, "ids": ids, "by": by})
 
 

@@ -65,6 +65,20 @@ class TestCancel:
         assert control.cancel(jobs_meant, by="Ada").ended == len(ended)
         assert {str(row["id"]) for row in results()} == {ids[name] for name in ended}
 
+    def test_a_priority_means_those_of_at_least_it(self, hand, results, database):
+        for priority in (-1, 0, 5, 9):
+            shared.add.using(priority=priority).enqueue(1)
+        assert control.count(Jobs(priority=5)) == (2, 0)
+        assert control.cancel(Jobs(priority=5), by="Ada") == (2, 0)
+        assert sorted(row["priority"] for row in results()) == [5, 9]
+        assert control.count(Jobs(priority=9)) == (0, 1)
+        assert control.retry(Jobs(priority=9)) == (1, 0)
+
+    def test_no_more_than_wanted_are_counted(self, database):
+        task_backends["default"].enqueue_many(shared.nothing, [((), {})] * 9)
+        assert control.count(Jobs(every=True), most=4) == (4, 0)
+        assert control.count(Jobs(every=True), most=20) == (9, 0)
+
     def test_by_an_error_nothing_is_cancelled_least_of_all_everything(self, hand, jobs):
         shared.add.enqueue(1)
         meant = Jobs(error="builtins.ValueError")
@@ -78,6 +92,18 @@ class TestCancel:
         task_backends["default"].enqueue_many(shared.nothing, [((), {})] * 30)
         assert control.cancel(Jobs(every=True), by="Ada").ended == 30
         assert jobs() == []
+
+    def test_it_stops_between_batches_where_it_is_told_to(self, database, jobs, monkeypatch):
+        monkeypatch.setattr(control, "BATCH", 7)
+        task_backends["default"].enqueue_many(shared.nothing, [((), {})] * 30)
+        answers = iter([True, False])
+        assert control.cancel(Jobs(every=True), by="Ada", go_on=lambda: next(answers)) == (14, 0)
+        assert control.retry(Jobs(every=True), go_on=lambda: False) == (7, 0)
+        assert control.count(Jobs(every=True)) == (16 + 7, 7)
+        control.pause("task", shared.nothing.module_path, by="Ada", go_on=lambda: False)
+        assert [job["state"] for job in jobs()].count(State.PAUSED) == 7
+        control.resume("task", shared.nothing.module_path, go_on=lambda: False)
+        assert [job["state"] for job in jobs()].count(State.PAUSED) == 0
 
     def test_a_job_that_waits_for_its_retry_ends_with_the_errors_that_it_had(self, hand):
         result = policies.fail_and_wait.enqueue()
@@ -425,7 +451,7 @@ class TestDrain:
     [
         (lambda: control.drain("", by="Ada"), "name is ''; expected that of a queue"),
         (lambda: control.drain("default", by="Ada", wait=-1), "wait is -1; expected seconds, 0 or more, or None"),
-        (lambda: Jobs(), "expected ids, queue, task, state or error, or every=True"),
+        (lambda: Jobs(), "expected ids, queue, task, state, error or priority, or every=True"),
         (lambda: Jobs(every=True, queue="default"), "expected ids, queue"),
         (lambda: control.pause("server", "x", by="Ada"), "kind is 'server'; expected 'queue' or 'task'"),
         (lambda: control.resume("queue", ""), "name is ''; expected that of a queue"),

@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -63,9 +63,16 @@ def action(name: str, *, needs: str) -> Callable[[Act[P]], View[P]]:
                 audit.end(entry, "done", text)
             return _back(request, entry)
 
-        return cast("View[P]", require_POST(csrf_protect(view)))
+        return _outside_transactions(cast("View[P]", require_POST(csrf_protect(view))))
 
     return decorate
+
+
+def _outside_transactions(view: View[P]) -> View[P]:
+    """Where the project has ATOMIC_REQUESTS too: what is audited stays, and many jobs are not one transaction."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(alias)(view)
+    return view
 
 
 def _write_refusal(request: HttpRequest, name: str, detail: dict[str, str], instead: HttpResponse) -> None:

@@ -7,6 +7,7 @@ WITH gone AS (
             AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
             AND (%(task)s::text IS NULL OR task = %(task)s::text)
             AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint)
+            AND (%(priority)s::smallint IS NULL OR priority >= %(priority)s::smallint)
         ORDER BY id LIMIT %(count)s FOR UPDATE
     ))
     RETURNING *
@@ -33,6 +34,7 @@ WITH asked AS (
         AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
         AND (%(task)s::text IS NULL OR task = %(task)s::text)
         AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint)
+        AND (%(priority)s::smallint IS NULL OR priority >= %(priority)s::smallint)
     RETURNING id
 )
 SELECT count(*), pg_notify('tandem_cancel', '') FROM asked HAVING count(*) > 0;
@@ -48,12 +50,14 @@ SELECT array_agg(id), cancelled_by FROM tandem_job WHERE cancelled_by IS NOT NUL
 
 -- name: retry
 -- Failed jobs become ready again, with what happened before kept; what had been tried is forgiven. Those whose key an
--- unfinished job has stay where they are. `after`: the id from which on they are looked for.
+-- unfinished job has stay where they are. `after`: the id from which on they are looked for. They are deleted without a
+-- join: it would read all that succeeded.
 WITH failed AS (
     SELECT * FROM tandem_result
     WHERE state = 4 AND id > %(after)s::bigint AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
         AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
         AND (%(task)s::text IS NULL OR task = %(task)s::text)
+        AND (%(priority)s::smallint IS NULL OR priority >= %(priority)s::smallint)
         AND (%(error)s::text IS NULL OR history::json -> -1 -> 'error' ->> 'class' = %(error)s::text)
     ORDER BY id LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ), job AS (
@@ -70,23 +74,33 @@ WITH failed AS (
     ON CONFLICT DO NOTHING
     RETURNING id, queue, due, priority
 ), gone AS (
-    DELETE FROM tandem_result USING failed JOIN job ON job.id = failed.id
-    WHERE tandem_result.id = failed.id AND tandem_result.finished_at = failed.finished_at
+    DELETE FROM tandem_result
+    WHERE state = 4 AND id = ANY (ARRAY(SELECT id FROM job))
+        AND finished_at BETWEEN (SELECT min(finished_at) FROM failed) AND (SELECT max(finished_at) FROM failed)
 ), first AS (SELECT queue, min(due) AS due, max(priority) AS priority FROM job GROUP BY queue)
 SELECT (SELECT count(*) FROM failed), (SELECT max(id) FROM failed), (SELECT count(*) FROM job),
     (SELECT count(pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority)) FROM first);
 
 -- name: count
--- How many jobs a filter means, unfinished ones and, of the finished, those that have failed.
+-- How many jobs a filter means, unfinished ones and, of the finished, those that have failed; `most` of each at most.
 SELECT
-    (SELECT count(*) FROM tandem_job
-     WHERE (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
-        AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
-        AND (%(task)s::text IS NULL OR task = %(task)s::text)
-        AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint) AND %(error)s::text IS NULL),
-    (SELECT count(*) FROM tandem_result
-     WHERE state = 4 AND coalesce(%(state)s::smallint, 4) = 4
-        AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
-        AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
-        AND (%(task)s::text IS NULL OR task = %(task)s::text)
-        AND (%(error)s::text IS NULL OR history::json -> -1 -> 'error' ->> 'class' = %(error)s::text));
+    (SELECT count(*) FROM (
+        SELECT FROM tandem_job
+        WHERE (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+            AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
+            AND (%(task)s::text IS NULL OR task = %(task)s::text)
+            AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint)
+            AND (%(priority)s::smallint IS NULL OR priority >= %(priority)s::smallint)
+            AND %(error)s::text IS NULL AND coalesce(%(state)s::smallint, 0) NOT IN (3, 4)
+        LIMIT %(most)s::bigint
+    ) AS unfinished),
+    (SELECT count(*) FROM (
+        SELECT FROM tandem_result
+        WHERE state = 4 AND coalesce(%(state)s::smallint, 4) = 4
+            AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+            AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
+            AND (%(task)s::text IS NULL OR task = %(task)s::text)
+            AND (%(priority)s::smallint IS NULL OR priority >= %(priority)s::smallint)
+            AND (%(error)s::text IS NULL OR history::json -> -1 -> 'error' ->> 'class' = %(error)s::text)
+        LIMIT %(most)s::bigint
+    ) AS failed);
