@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django_tandem.config import secrets
 from django_tandem.config.read import check_role
 from django_tandem.config.schema import Tandem
 from django_tandem.errors import SettingsNotImportable, TandemError
+
+# As this process got it. The values of its role are set when its settings are loaded: who starts something that has no
+# role, or another, must not pass them on.
+BEGAN_WITH: Mapping[str, str] = dict(os.environ)
 
 
 def environment(tandem: Tandem, role: str | None) -> dict[str, str]:

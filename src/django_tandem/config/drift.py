@@ -88,7 +88,7 @@ def differences(left: Effective, right: Effective, file: File) -> list[Differenc
     """All settings and environment values in which two roles differ, by key."""
     one, other = flat(left.settings), flat(right.settings)
     found = [
-        Difference(key, a, b, overlay_rules.may_change(key, file) or _only_the_limit_differs(key, a, b))
+        Difference(key, a, b, may_differ(key, a, b, file))
         for key in sorted(one.keys() | other.keys())
         for a, b in [(one.get(key, ABSENT), other.get(key, ABSENT))]
         if (type(a), a) != (type(b), b) or left.marks.get(key) != right.marks.get(key)
@@ -98,6 +98,11 @@ def differences(left: Effective, right: Effective, file: File) -> list[Differenc
         if a != b or left.marks.get(key) != right.marks.get(key):
             found.append(Difference(key, a, b, overlay_rules.may_set(name, file)))
     return found
+
+
+def may_differ(key: str, left: Any, right: Any, file: File) -> bool:
+    """Whether two roles may have these values of the setting `key`."""
+    return overlay_rules.may_change(key, file) or _only_the_limit_differs(key, left, right)
 
 
 def _only_the_limit_differs(key: str, left: Any, right: Any) -> bool:

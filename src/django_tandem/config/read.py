@@ -58,6 +58,12 @@ def role_environment(tandem: Tandem, role: str, environ: Mapping[str, str] | Non
     }
 
 
+def from_environment(tandem: Tandem, role: str) -> dict[str, str]:
+    """Those environment values of `role` that are named by variable: the variable of each. What is in it is private."""
+    declared = tandem.file.roles[role].environment
+    return {name: value.from_env for name, value in declared.items() if isinstance(value, FromEnvironment)}
+
+
 def check_role(tandem: Tandem, role: str) -> None:
     """Raise ConfigurationError when there is no such role."""
     if role not in tandem.file.roles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django_tandem.config.schema import Tandem
@@ -16,15 +17,19 @@ def current(connection: Connection, tandem: Tandem) -> dict[str, Any]:
     """The `release` that the fence names (None: none), the `epoch`, `since` when, whether the pipeline `built` it, the
     `servers` that are active on it, and in words what `differs` from all roles being active on it, and nothing else."""
     fleet, stands = look(connection, tandem), fence.read(connection)
-    active = [one for one in fleet.servers if one.verdict == "live" and one.seen.state == "active"]
     return {
         "release": stands.release,
         "epoch": stands.epoch,
         "since": fence.since(connection).isoformat(),
         "built": stands.release is not None and releases.named(connection, stands.release) is not None,
-        "servers": [one.as_json() for one in active],
-        "differs": _differs(fleet, active),
+        "servers": [one.as_json() for one in active(fleet)],
+        "differs": differs(fleet, lambda one: one.why),
     }
+
+
+def active(fleet: Fleet) -> list[Judged]:
+    """The servers that work for the live release."""
+    return [one for one in fleet.servers if one.verdict == "live" and one.seen.state == "active"]
 
 
 def listed(connection: Connection, count: int) -> list[dict[str, Any]]:
@@ -58,18 +63,21 @@ def _state(one: releases.Release, live: str | None, previous: releases.Release |
     return "before" if previous is not None and one.digest == previous.digest else "there"
 
 
-def _differs(fleet: Fleet, active: list[Judged]) -> list[str]:
-    there = {one.seen.role for one in active}
+def differs(fleet: Fleet, why: Callable[[Judged], str | None]) -> list[str]:
+    """In words, what differs from all roles being active on the live release, and nothing else. `why`: the words for
+    one server's verdict, its `why` or its `cause`."""
+    working = active(fleet)
+    there = {one.seen.role for one in working}
     told = [f"role {role} has no active server" for role in sorted(fleet.expected.roles) if role not in there]
     for role in sorted(there):
-        digests = {one.seen.config_digest for one in active if one.seen.role == role}
+        digests = {one.seen.config_digest for one in working if one.seen.role == role}
         if len(digests) > 1:
             told.append(f"servers of role {role} have {len(digests)} different settings: tandem config digest")
     for one in fleet.servers:
-        if one not in active:
-            why = f": {one.why}" if one.why else ""
+        if one not in working:
+            because = f": {words}" if (words := why(one)) else ""
             state = f" ({one.seen.state})" if one.seen.state and one.verdict == "live" else ""
-            told.append(f"{one.seen} {_IS[one.verdict]}{state}{why}")
+            told.append(f"{one.seen} {_IS[one.verdict]}{state}{because}")
     return told
 
 

@@ -10,6 +10,7 @@ from django_tandem.config.boot import boot
 from django_tandem.config.overlay import EMBEDDED
 from django_tandem.config.read import read
 from django_tandem.config.schema import Tandem
+from django_tandem.pipeline import driver
 from django_tandem.serve.up import database
 
 # Apps of Tandem that have tables. Their migrations do nothing to a release that runs.
@@ -17,8 +18,8 @@ APPS = ("tandem_queue", "tandem_pipeline", "tandem_monitor")
 
 
 class Ground(NamedTuple):
-    """`variables`: what a release's processes need beside the driver's environment, to find the database; `embedded`:
-    its folder, where it is an embedded one."""
+    """`variables`: what a release's processes need beside the driver's environment, to find the database, and to start
+    another driver; `embedded`: the database's folder, where it is an embedded one."""
 
     tandem: Tandem
     variables: Mapping[str, str]
@@ -37,4 +38,4 @@ def ground(tandem: Tandem) -> Ground:
         tandem, embedded = read(tandem.path), str(tandem.root / EMBEDDED)
     boot(tandem, None)
     database.migrate(tandem, APPS)
-    return Ground(tandem, variables, embedded)
+    return Ground(tandem, {**variables, **driver.variables(tandem, variables)}, embedded)

@@ -25,6 +25,9 @@ from django_tandem.queue.connect import Connection
 # One number for all who begin runs or decide about them.
 _ONE_AT_A_TIME = 0x7A_4D_E5
 
+# Beyond the number of any run.
+_NO_RUN = 2**63 - 1
+
 
 def begin_run(
     connection: Connection,
@@ -214,9 +217,9 @@ def read_run(connection: Connection, run: int) -> Run:
     return found[0]
 
 
-def newest_runs(connection: Connection, count: int, *, only_open: bool = False) -> list[Run]:
-    """The newest runs, newest first."""
-    return _runs(connection, "newest", {"count": count, "open": only_open})
+def newest_runs(connection: Connection, count: int, *, only_open: bool = False, before: int | None = None) -> list[Run]:
+    """The newest runs, newest first; of those that began before the run `before`, where one is named."""
+    return _runs(connection, "newest", {"count": count, "open": only_open, "before": before or _NO_RUN})
 
 
 def timeline(connection: Connection, run: int) -> list[StepFact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django_tandem.config.schema import Tandem
@@ -56,6 +57,7 @@ class Row(NamedTuple):
     config_digest: str
     heartbeat_age_s: float
     age_s: float
+    heartbeat_at: datetime | None = None
 
 
 class Sessions(NamedTuple):
@@ -152,6 +154,7 @@ def _seen(row: Row, here: str, members: tuple[Member, ...], sessions: int, first
         id=row.id,
         state=row.state,
         heartbeat_age_s=row.heartbeat_age_s,
+        heartbeat_at=row.heartbeat_at,
         config_digest=row.config_digest,
         members=members,
         sessions=sessions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from django_tandem.queue.lease import LEASE
@@ -40,6 +41,7 @@ class Seen:
     id: int | None = None
     state: str | None = None
     heartbeat_age_s: float | None = None
+    heartbeat_at: datetime | None = None
     config_digest: str | None = None
     members: tuple[Member, ...] = ()
     sessions: int = 0
@@ -76,11 +78,13 @@ class Expected:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A server, its verdict, `why` where that needs a reason, and the command that ends it where it should end."""
+    """A server, its verdict, `why` where that needs a reason, and the command that ends it where it should end.
+    `cause` is why without how long it has been silent."""
 
     seen: Seen
     verdict: Verdict
     why: str | None = None
+    cause: str | None = None
     todo: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -133,11 +137,12 @@ def _judge(seen: Seen, expected: Expected) -> Judged:
         return Judged(seen=seen, verdict="starting")
     if seen.state == "draining" and seen.beats:
         return Judged(seen=seen, verdict="draining")
-    if (why := _why_orphan(seen, expected)) is not None:
-        why = why if seen.beats else f"{why}; {_silence(seen)}, and lives"
-        return Judged(seen=seen, verdict="orphan", why=why, todo=stop_command(seen))
+    if (cause := _why_orphan(seen, expected)) is not None:
+        why = cause if seen.beats else f"{cause}; {_silence(seen)}, and lives"
+        return Judged(seen=seen, verdict="orphan", why=why, cause=cause, todo=stop_command(seen))
     if not seen.beats:
-        return Judged(seen=seen, verdict="silent", why=f"{_silence(seen)}, and lives: it is frozen, or cut off")
+        cause = "it is frozen, or cut off"
+        return Judged(seen=seen, verdict="silent", why=f"{_silence(seen)}, and lives: {cause}", cause=cause)
     return Judged(seen=seen, verdict="live" if seen.release == expected.live else "stands by")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from django_tandem.errors import ReleaseNotFound
 from django_tandem.pipeline import lock
@@ -28,6 +28,16 @@ class Release:
     removed_at: datetime | None
 
 
+class Kept(NamedTuple):
+    """Of a Release that is there, what a list of them needs."""
+
+    digest: str
+    release: str
+    built_at: datetime
+    became_live_at: datetime | None
+    verified_at: datetime | None
+
+
 def read(connection: Connection, name: str) -> Release | None:
     """A release by its digest, its name or its commit; None where there is none."""
     return next(iter(_rows(connection, "read", {"name": name})), None)
@@ -43,6 +53,11 @@ def named(connection: Connection, name: str) -> Release | None:
 def newest(connection: Connection, count: int) -> list[Release]:
     """Releases: those that were live last first, then those that never were."""
     return _rows(connection, "newest", {"count": count})
+
+
+def kept(connection: Connection, count: int) -> list[Kept]:
+    """Releases that are there, in the same order, without what is long."""
+    return [Kept(*row) for row in connection.execute(statement("release", "kept"), {"count": count})]
 
 
 def became_live(connection: Connection, held: Held, digest: str) -> None:

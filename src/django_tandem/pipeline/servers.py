@@ -65,10 +65,22 @@ def must_be_here(wanted: Sequence[Judged]) -> None:
 def must_be_needless(wanted: Sequence[Judged], fleet: Fleet) -> None:
     """Raise ServerNeeded where one is of the live release, or of an open run."""
     for one in wanted:
-        seen = one.seen
-        if one.verdict != "orphan" and is_protected(seen, fleet.expected):
-            whose = "is live" if seen.release == fleet.expected.live else "is that of an open run"
-            raise ServerNeeded(f"{seen}: its release {whose}; say --live to end it all the same")
+        if (why := why_needed(one, fleet)) is not None:
+            raise ServerNeeded(f"{one.seen}: {why}; say --live to end it all the same")
+
+
+def why_needed(one: Judged, fleet: Fleet) -> str | None:
+    """In words, that a server is of the live release, or of an open run; None: it is not."""
+    if one.verdict == "orphan" or not is_protected(one.seen, fleet.expected):
+        return None
+    return f"its release {'is live' if one.seen.release == fleet.expected.live else 'is that of an open run'}"
+
+
+def must_not_be_kept(seen: Sequence[Seen]) -> None:
+    """Raise ServerKept where something would start one again."""
+    for one in seen:
+        if one.kept_by and one.kept_by.startswith("tandem up"):
+            raise ServerKept(f"{one} is kept by {one.kept_by}, which would start it again: end that")
 
 
 def end(connection: Connection, tandem: Tandem, fleet: Fleet, wanted: Sequence[Judged], *, kill: bool = True) -> Ended:
@@ -78,9 +90,7 @@ def end(connection: Connection, tandem: Tandem, fleet: Fleet, wanted: Sequence[J
     Raises ServerKept where something would start one again, HostFailed.
     """
     seen = [one.seen for one in wanted if one.seen.members]
-    for one in seen:
-        if one.kept_by and one.kept_by.startswith("tandem up"):
-            raise ServerKept(f"{one} is kept by {one.kept_by}, which would start it again: end that")
+    must_not_be_kept(seen)
     if seen:
         with ThreadPoolExecutor(len(seen)) as pool:
             ending = [pool.submit(_end, tandem, one, kill=kill) for one in seen]

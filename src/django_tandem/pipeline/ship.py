@@ -60,22 +60,28 @@ def rollback(ground: Ground, name: str | None, caller: Caller) -> Run:
     """Go back to the release `name` (None: the one that was live before), by the same fork; how its run ended. Raises
     ReleaseNotFound."""
     with _connected(ground) as connection:
-        release = retention.before(connection) if name is None else releases.read(connection, name)
-        if release is None or release.removed_at is not None:
-            what = "no release before the live one" if name is None else f"{name}: no release of this name"
-            raise ReleaseNotFound(f"{what} is there; tandem pipeline list shows what was shipped")
-        run = ledger.begin_run(
-            connection,
-            release.commit,
-            ref=release.release,
-            by=caller.by,
-            via=caller.via,
-            policy="supersede",
-            kind="rollback",
-            digest=release.digest,
-        )
+        run = begin_rollback(connection, name, by=caller.by, via=caller.via)
         caller.begun(run)
         return _drive_in_turn(ground, connection, run.run.id, caller)
+
+
+def begin_rollback(connection: Connection, name: str | None, *, by: str, via: str) -> Begun:
+    """The run that goes back to the release `name`, by its name or digest (None: the one that was live before), for
+    whoever drives it. Raises ReleaseNotFound."""
+    release = retention.before(connection) if name is None else releases.read(connection, name)
+    if release is None or release.removed_at is not None:
+        what = "no release before the live one" if name is None else f"{name}: no release of this name"
+        raise ReleaseNotFound(f"{what} is there; tandem pipeline list shows what was shipped")
+    return ledger.begin_run(
+        connection,
+        release.commit,
+        ref=release.release,
+        by=by,
+        via=via,
+        policy="supersede",
+        kind="rollback",
+        digest=release.digest,
+    )
 
 
 def activate(ground: Ground, name: str, caller: Caller, patience: Patience) -> Run:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypedDict
 
 from django_tandem.config.drift import Effective, flat
@@ -45,10 +45,11 @@ class Change(TypedDict, total=False):
     hidden: bool
 
 
-def named(effective: Effective, secret_key: str) -> Named:
-    """The settings and environment values of a role."""
+def named(effective: Effective, secret_key: str, private: Collection[str] = ()) -> Named:
+    """The settings and environment values of a role; of the environment values `private` only marks."""
     values = {**flat(effective.settings), **{f"environment.{one}": it for one, it in effective.environment.items()}}
-    shown = {key: value for key, value in values.items() if key not in effective.marks and may_be_kept(key, value)}
+    never = {*effective.marks, *(f"environment.{one}" for one in private)}
+    shown = {key: value for key, value in values.items() if key not in never and may_be_kept(key, value)}
     hidden = {
         key: _mark(secret_key, key, effective.marks.get(key) or _digest(value))
         for key, value in values.items()

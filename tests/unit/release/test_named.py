@@ -84,3 +84,10 @@ def test_values_of_the_environment_are_among_them():
 @pytest.mark.parametrize("value", ["x" * 300, [["en", "English"]], {}, [{"NAME": "a"}]])
 def test_what_is_long_or_nested_is_told_to_have_changed(value):
     assert changed({"ONE": value}, {"ONE": "short"})["ONE"]["how"] in ("changed", "new")
+
+
+def test_environment_values_that_the_file_does_not_hold_are_only_marked():
+    role = Effective("async", "", **shown({}, {"FEATURES": "one", "MAIL": "two"}))
+    found = by_name.named(role, KEY, ["MAIL"])
+    assert found["shown"] == {"environment.FEATURES": "one"}
+    assert list(found["hidden"]) == ["environment.MAIL"]

@@ -5,7 +5,20 @@ from __future__ import annotations
 from django.conf import settings
 from django.urls import include, path
 
-from django_tandem.monitor.dashboard import assets, bulk, failed, job, queues, running, schedules, tasks
+from django_tandem.monitor.dashboard import (
+    assets,
+    bulk,
+    configuration,
+    failed,
+    job,
+    queues,
+    releases,
+    run,
+    running,
+    schedules,
+    servers,
+    tasks,
+)
 from django_tandem.monitor.dashboard.home import home
 
 pages = [
@@ -31,6 +44,18 @@ pages = [
     path("schedules/run/<path:name>", schedules.run, name="schedule-run"),
     path("schedules/pause/<path:name>", schedules.pause, name="schedule-pause"),
     path("schedules/resume/<path:name>", schedules.resume, name="schedule-resume"),
+    path("releases/", releases.releases, name="releases"),
+    path("releases/rollback/<str:digest>", releases.rollback, name="rollback"),
+    path("releases/runs/<int:run>/", run.run, name="run"),
+    path("releases/runs/<int:run>/approve", run.approve, name="run-approve"),
+    path("releases/runs/<int:run>/reject", run.reject, name="run-reject"),
+    path("releases/runs/<int:run>/cancel", run.cancel, name="run-cancel"),
+    path("releases/runs/<int:run>/resume", run.resume, name="run-resume"),
+    path("servers/", servers.servers, name="servers"),
+    path("servers/prove", servers.prove, name="servers-prove"),
+    path("servers/stop/<str:server>", servers.stop, name="server-stop"),
+    path("servers/drain/<str:server>", servers.drain, name="server-drain"),
+    path("configuration/", configuration.configuration, name="configuration"),
 ]
 
 urlpatterns = [path(settings.TANDEM_DASHBOARD.lstrip("/"), include((pages, "tandem")))]

@@ -20,6 +20,11 @@ UPDATE tandem_release SET removed_at = clock_timestamp() FROM held WHERE digest 
 SELECT digest, release, commit, manifest, built_at, became_live_at, verified_at, removed_at FROM tandem_release
 ORDER BY became_live_at DESC NULLS LAST, built_at DESC LIMIT %(count)s;
 
+-- name: kept
+-- Without their manifests, which are long.
+SELECT digest, release, built_at, became_live_at, verified_at FROM tandem_release
+WHERE removed_at IS NULL ORDER BY became_live_at DESC NULLS LAST, built_at DESC LIMIT %(count)s;
+
 -- name: read
 -- By the digest of its artifact, or the name of the release: where a commit was built twice, the one that was live last.
 SELECT digest, release, commit, manifest, built_at, became_live_at, verified_at, removed_at FROM tandem_release

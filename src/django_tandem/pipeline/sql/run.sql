@@ -45,7 +45,7 @@ FROM tandem_run WHERE id = %(run)s;
 -- name: newest
 SELECT id, kind, commit, ref, policy, state, digest, begun_by, begun_via, begun_at, ended_at, reason, superseded_by,
     extract(epoch FROM coalesce(ended_at, clock_timestamp()) - begun_at)::float8 AS seconds
-FROM tandem_run WHERE ended_at IS NULL OR NOT %(open)s ORDER BY id DESC LIMIT %(count)s;
+FROM tandem_run WHERE id < %(before)s AND (ended_at IS NULL OR NOT %(open)s) ORDER BY id DESC LIMIT %(count)s;
 
 -- name: move
 -- By the driver: the state that the run leaves is named, and the lock's epoch compared.

@@ -2,7 +2,7 @@
 -- Servers that have not stopped; and those that are said to have, of which a session or a process shows otherwise.
 SELECT id, role, host, pid, release, state, config_digest,
     extract(epoch FROM clock_timestamp() - heartbeat_at)::float8 AS heartbeat_age_s,
-    extract(epoch FROM clock_timestamp() - started_at)::float8 AS age_s
+    extract(epoch FROM clock_timestamp() - started_at)::float8 AS age_s, heartbeat_at
 FROM tandem_server
 WHERE state <> 'stopped' OR id = ANY (%(connected)s::bigint[]) OR (host = %(host)s AND pid = ANY (%(pids)s::integer[]))
 ORDER BY role, host, id;

@@ -12,7 +12,7 @@ from typing import Any
 
 from django_tandem.config import drift
 from django_tandem.config.boot import boot
-from django_tandem.config.read import read
+from django_tandem.config.read import from_environment, read
 from django_tandem.config.schema import Tandem
 from django_tandem.errors import CannotBuild
 from django_tandem.release.inside import signatures
@@ -32,7 +32,7 @@ def answer(_: Mapping[str, Any]) -> dict[str, Any]:
     _refuse_missing_migrations(tandem)
     return {
         "settings": {one.role: one.digest for one in roles},
-        "named": {one.role: named(one, settings.SECRET_KEY) for one in roles},
+        "named": {one.role: named(one, settings.SECRET_KEY, from_environment(tandem, one.role)) for one in roles},
         "migrations": migrations(),
         "tasks": signatures.of_project(),
         "dependencies": dependencies(),

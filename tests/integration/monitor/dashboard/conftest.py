@@ -1,13 +1,18 @@
 """People who look at the dashboard, by Django's test client; forged requests are refused as for everybody."""
 
 import re
+import shutil
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from django_tandem.monitor import audit
-from django_tandem.monitor.dashboard import access
+from django_tandem.monitor.dashboard import access, fleet
+from django_tandem.queue import lease
+from tests.integration.monitor.conftest import RELEASE
+from tests.integration.pipeline.conftest import begin, held, ledgers, running  # noqa: F401 - fixtures
+from tests.office import PROJECT
 
 
 class Person(Client):
@@ -61,3 +66,35 @@ def ada(person):
 def audited():
     """What the audit has, newest first: who, action, outcome, text."""
     return lambda: [(one.who, one.action, one.outcome, one.text) for one in audit.newest(100)]
+
+
+@pytest.fixture
+def project_folder(tmp_path, monkeypatch):
+    """The folder of a project of which this process is a Back Office: it is not of a release, and what runs is looked
+    at anew for each page."""
+    folder = tmp_path / "office"
+    folder.mkdir()
+    shutil.copy(PROJECT / "tandem.toml", folder)
+    monkeypatch.setenv("TANDEM_CONFIG", str(folder / "tandem.toml"))
+    monkeypatch.setenv("TANDEM_RELEASE", RELEASE)
+    monkeypatch.setattr(fleet, "NEW_S", 0)
+    monkeypatch.setattr(fleet, "WAIT_S", 30)
+    yield folder
+    fleet.forget()
+
+
+@pytest.fixture
+def server(database):
+    """Enter a server into the table; its name. `silent_s`: since when its heartbeat is missing."""
+
+    def server(role="backoffice", *, silent_s=0, **facts):
+        usual = {"host": "elsewhere", "pid": 7, "release": RELEASE, "config_digest": "d" * 64, "state": "active"}
+        row = {**usual, **facts}
+        number = lease.register(database, role=role, **row)
+        database.execute(
+            "UPDATE tandem_server SET heartbeat_at = heartbeat_at - make_interval(secs => %s) WHERE id = %s",
+            [silent_s, number],
+        )
+        return f"{row['host']}:{row['pid']}"
+
+    return server
