@@ -39,9 +39,11 @@ def alive(root: Path) -> list[dict[str, Any]]:
     None), `ours`, `age_s`, and `kept_by`, its parent."""
     known: dict[int, tuple[psutil.Process, Identity]] = {}
     parents: dict[int, int] = {}
+    children: dict[int, list[int]] = {}
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             parents[process.pid] = process.ppid()
+            children.setdefault(parents[process.pid], []).append(process.pid)
             found = identify(process, root)
             if found is not None and process.status() != psutil.STATUS_ZOMBIE:
                 known[process.pid] = process, found
@@ -51,7 +53,7 @@ def alive(root: Path) -> list[dict[str, Any]]:
         while (parent := parents.get(first)) in known and known[parent][1] == identity:
             first = parent
         families.setdefault(first, set()).add(pid)
-    told = (_family(known[first], members) for first, members in families.items())
+    told = (_family(known[first], members, children) for first, members in families.items())
     return [one for one in told if one is not None]
 
 
@@ -88,14 +90,16 @@ def end(root: Path, *, role: str, members: Sequence[Sequence[float]], drain_s: f
     return {"left": [one.pid for one in family if _lives(one)]}
 
 
-def _family(first: tuple[psutil.Process, Identity], pids: set[int]) -> dict[str, Any] | None:
+def _family(
+    first: tuple[psutil.Process, Identity], pids: set[int], children: Mapping[int, Sequence[int]]
+) -> dict[str, Any] | None:
     process, identity = first
     try:
-        family = {one.pid: one.create_time() for one in (process, *process.children(recursive=True))}
-        for pid in pids - family.keys():
+        since = process.create_time()
+        family = {process.pid: since}
+        for pid in _below(process.pid, children) | pids:
             with suppress(psutil.Error):
                 family[pid] = psutil.Process(pid).create_time()
-        since = family[process.pid]
         return {
             "pid": process.pid,
             "role": identity.role,
@@ -107,6 +111,17 @@ def _family(first: tuple[psutil.Process, Identity], pids: set[int]) -> dict[str,
         }
     except psutil.Error:  # it ended in between
         return None
+
+
+def _below(pid: int, children: Mapping[int, Sequence[int]]) -> set[int]:
+    """All that a process started, and they: from one look at all processes, where psutil takes one for each."""
+    found: set[int] = set()
+    left = list(children.get(pid, ()))
+    while left:
+        if (one := left.pop()) not in found:
+            found.add(one)
+            left += children.get(one, ())
+    return found
 
 
 def _keeper_of(process: psutil.Process) -> str | None:

@@ -107,7 +107,7 @@ class TestPage:
     def test_without_runs_it_says_how_to_ship(self, ada, ledgers):
         text = ada.text(PAGE)
         assert "Nothing was shipped yet" in text
-        assert f"<code>{RELEASE}</code> is live since" in text
+        assert f"<code>{RELEASE}</code> is live" in text
         assert "deployed by other means" in text
 
     def test_it_says_what_each_server_has_and_what_differs(self, ada, ledgers, server, built, database):
@@ -218,7 +218,7 @@ class TestDecide:
 
     def test_what_came_meanwhile_is_told_in_a_line_and_nothing_is_done(self, ada, asking, ledgers, begin):
         ledgers.execute("UPDATE tandem_approval SET expires_at = clock_timestamp() WHERE run = %s", [asking])
-        assert "Nobody decided until" in ada.text(page_of(asking))
+        assert "Nobody has decided" in ada.text(page_of(asking))
         outcome, text = ada.told(ada.act(f"{page_of(asking)}approve", digest=DIGEST))
         assert outcome == "refused"
         assert re.fullmatch(rf"approve refused: run {asking} has expired at [\d :UTC-]+: ship it again", text)
