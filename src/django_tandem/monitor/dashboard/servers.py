@@ -77,8 +77,8 @@ def _end(request: HttpRequest, what: str, server: str) -> str:
         raise Declined(f"it cannot be done from here: in the project's folder, tandem {' '.join(command)}")
     log = driver.start(command, LOG)
     fleet.forget()
-    then = "and is killed when its drain is over" if what == "stop" else "and is not killed"
-    return f"{one.seen} is ending: it finishes what it runs, {then}. Log: {log}"
+    within = " within its role's drain" if what == "stop" or one.seen.kept_by == "agent" else ""
+    return f"{one.seen} is ending: it finishes what it runs{within}. Log: {log}"
 
 
 def _row(one: Judged, seen: Fleet, *, can_act: bool) -> dict[str, Any]:
