@@ -8,7 +8,7 @@ from django_tandem.queue.migration import RunOnQueueDatabase
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tandem_queue", "0008_kept_keys")]
+    dependencies = [("tandem_queue", "0009_failed")]
     operations = [
         RunOnQueueDatabase(
             Path(__file__).with_suffix(".sql"),
