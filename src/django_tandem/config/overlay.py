@@ -69,6 +69,8 @@ def effective(tandem: Tandem, role: str | None, base: Mapping[str, Any]) -> dict
     settings["TASKS"] = _tasks(tandem, base.get("TASKS", {}))
     settings["TANDEM_APP"] = tandem.file.app.name
     settings["TANDEM_DASHBOARD"] = tandem.file.monitor.dashboard
+    settings["TANDEM_PAGE_PROMISE"] = tandem.file.monitor.page_promise
+    settings["TANDEM_QUEUE_PROMISES"] = {name: queue.promise for name, queue in tandem.file.queues.items()}
     settings["MIDDLEWARE"] = _middleware(tandem, base.get("MIDDLEWARE", []))
     if tandem.file.notices:
         # Who wants to hear of what; where it is sent, whoever sends it reads.

@@ -29,6 +29,9 @@ SPANS = {
 # A sample that is older says nothing of now.
 FRESH = timedelta(seconds=20)
 
+# Over which what comes and goes is counted, so that figures can be read and do not jump.
+MINUTE = timedelta(seconds=65)
+
 FLEET = ("fleet", "")
 
 
@@ -38,6 +41,15 @@ class Point(NamedTuple):
     at: datetime
     facts: Mapping[str, Any]
     releases: tuple[str, ...]
+
+
+class Minute(NamedTuple):
+    """What a line does: its newest point, all that its samples of the last minute say, and how many seconds those
+    cover."""
+
+    newest: Point
+    facts: Mapping[str, Any]
+    seconds: float
 
 
 def series(span: str) -> dict[tuple[str, str], list[Point]]:
@@ -52,6 +64,17 @@ def series(span: str) -> dict[tuple[str, str], list[Point]]:
 def latest() -> dict[tuple[str, str], Point]:
     """The newest sample of each role and host that is fresh, and under FLEET what all share."""
     return {line: points[-1] for line, points in _by_line(_rows("since", {"resolution": 5, "length": FRESH})).items()}
+
+
+def minute(now: datetime) -> dict[tuple[str, str], Minute]:
+    """Of each role and host that has a fresh sample, and under FLEET of what all share: how it is, and the last
+    minute. `now`: by the database's clock."""
+    found = _by_line(_rows("since", {"resolution": 5, "length": MINUTE}))
+    return {
+        line: Minute(points[-1], of_facts.merge(point.facts for point in points), 5.0 * len(points))
+        for line, points in found.items()
+        if points[-1].at > now - FRESH
+    }
 
 
 def _by_line(rows: list[tuple[Any, ...]]) -> dict[tuple[str, str], list[Point]]:

@@ -6,6 +6,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from django_tandem.config.read import read
+from django_tandem.monitor import steps
 from django_tandem.queue import fence, recurring, scheduler
 from django_tandem.queue.connect import connect
 
@@ -30,6 +31,7 @@ def database(transactional_db, monkeypatch):
     """A connection of the queue's own; today's partitions are there, the fence names the release "test", and there are
     no schedules but those of the test."""
     monkeypatch.setattr(recurring, "_schedules", {})
+    steps.forget()
     with connect("default", purpose="test") as connection:
         scheduler.make_partitions(connection)
         fence.activate(connection, RELEASE)

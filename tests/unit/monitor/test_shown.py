@@ -33,3 +33,20 @@ def test_a_moment_tells_machines_when_it_was():
     at = datetime(2026, 3, 1, 12, 30, tzinfo=timezone.utc)
     assert 'datetime="2026-03-01T12:30:00.000+00:00"' in shown.moment(at)
     assert shown.moment(None) == "–"
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "–"), (0, "0 B"), (1536, "1.5 KiB"), (52 * 2**30, "52 GiB")])
+def test_sizes(value, text):
+    assert shown.size(value) == text
+
+
+@pytest.mark.parametrize(("value", "name", "text"), [
+    (0.5, "seconds", "500 ms"), (12.34, "number", "12.3"), (0.333, "number", "0.3"), (1234.0, "number", "1,234"),
+    (0.5, "ratio", "0.50"), (None, "ratio", "–"), (None, "number", "–"),
+])  # fmt: skip
+def test_units(value, name, text):
+    assert shown.unit(value, name) == text
+
+
+def test_shares():
+    assert (shown.percent(0.347), shown.percent(None)) == ("35 %", "–")

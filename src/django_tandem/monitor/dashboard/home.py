@@ -16,4 +16,4 @@ def home(request: HttpRequest) -> HttpResponseBase:
     if (instead := access.turned_away(request, access.SEE)) is not None:
         return instead
     query = request.GET.urlencode()
-    return HttpResponseRedirect(reverse("tandem:schedules") + (f"?{query}" if query else ""))
+    return HttpResponseRedirect(reverse("tandem:overview") + (f"?{query}" if query else ""))

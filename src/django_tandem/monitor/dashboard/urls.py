@@ -11,6 +11,7 @@ from django_tandem.monitor.dashboard import (
     configuration,
     failed,
     job,
+    overview,
     queues,
     releases,
     run,
@@ -24,6 +25,7 @@ from django_tandem.monitor.dashboard.home import home
 pages = [
     path("", home, name="home"),
     path("assets/<slug:digest>/<str:name>", assets.asset, name="asset"),
+    path("overview/", overview.overview, name="overview"),
     path("queues/", queues.queues, name="queues"),
     path("queues/pause/<path:name>", queues.pause, name="queue-pause"),
     path("queues/resume/<path:name>", queues.resume, name="queue-resume"),

@@ -33,7 +33,7 @@ def test_assets_are_there_and_may_be_kept(ada):
         answer = ada.get(address)
         assert answer.status_code == 200
         assert "immutable" in answer["Cache-Control"]
-        assert answer["Content-Type"].startswith(("text/javascript", "text/css"))
+        assert answer["Content-Type"].startswith(("text/javascript", "text/css", "image/svg+xml"))
     assert ada.get("/tandem/assets/x/nothing.js").status_code == 404
     assert ada.get("/tandem/assets/x/..%2Fpage.py").status_code == 404
 
