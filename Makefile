@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 
-.PHONY: help setup demo test long lint format docs bench peers matrix acceptance lock clean
+.PHONY: help setup demo test long lint format docs bench peers matrix acceptance browser pictures lock clean
 
 help:  ## What can be made here
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -45,6 +45,7 @@ bench: setup  ## All figures, each beside its limit
 	$(BIN)/python -m benchmarks.queue
 	$(BIN)/python -m benchmarks.split
 	$(BIN)/python -m benchmarks.deploy
+	$(BIN)/python -m benchmarks.pages
 
 peers: setup  ## The queue beside eight others; installs Debian's redis-server where it is missing (root)
 	@command -v redis-server >/dev/null || test "$$(id -u)" != 0 || \
@@ -54,9 +55,14 @@ peers: setup  ## The queue beside eight others; installs Debian's redis-server w
 matrix: setup  ## The suite on every Python and Django that this machine offers
 	$(BIN)/python tools/matrix.py
 
-acceptance: setup  ## What a person does, in a real browser; installs Debian's chromium where it is missing (root)
-	@command -v chromium >/dev/null || { apt-get update --quiet && apt-get install --yes --quiet chromium; }
+acceptance: setup browser  ## What a person does, in a real browser
 	TANDEM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/acceptance
+
+browser:  ## Debian's chromium, installed where it is missing (root)
+	@command -v chromium >/dev/null || { apt-get update --quiet && apt-get install --yes --quiet chromium; }
+
+pictures: setup browser  ## Take the README's pictures of the dashboard anew
+	$(BIN)/python -m tools.pictures
 
 lock: setup  ## Renew requirements.lock, and what `make peers` installs
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-annotate \
