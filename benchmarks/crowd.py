@@ -19,6 +19,8 @@ OFFICE, WORKER = ("backoffice", "web1"), ("async", "work1")
 VIEWS = ("office.home", "loans.list", "loans.detail", "borrowers.search", "report", "payments.take")
 TASKS = ("payments.tasks.post_payment", "scoring.tasks.score", "bureau.tasks.ask", "contracts.tasks.write",
          "notices.tasks.send", "reports.tasks.age")  # fmt: skip
+# Where numbers of servers begin that nobody has.
+SERVERS = 900_000
 MEBI, GIBI = 2**20, 2**30
 
 _RESULTS = """
@@ -50,6 +52,11 @@ SELECT CASE n %% 4 WHEN 0 THEN 'reports' ELSE 'default' END, (%(tasks)s::text[])
 FROM generate_series(1, %(count)s) AS n, LATERAL (SELECT (n %% 7) * 10 - 20 AS priority) AS level, LATERAL (
     SELECT now() - (%(count)s - n) * (interval '10 min' / %(count)s) AS at
 ) AS enqueued
+"""
+_COPY = b"COPY story (resolution, at, server, role, host, release, facts) FROM STDIN"
+_TELL = b"""
+INSERT INTO tandem_sample (resolution, at, server, role, host, release, facts)
+SELECT resolution, at, server, role, host, release, facts FROM story ON CONFLICT DO NOTHING
 """
 
 
@@ -130,28 +137,36 @@ class Story:
 
 
 def samples(
-    connection: Connection, story: Story, spans: tuple[tuple[int, timedelta], ...] = ((5, timedelta(minutes=15)),)
+    connection: Connection,
+    story: Story,
+    spans: tuple[tuple[int, timedelta], ...] = ((5, timedelta(minutes=15)),),
+    ahead: timedelta = timedelta(0),
 ) -> None:
-    """The samples that a story would have left, of each resolution so long."""
-    statement = b"COPY tandem_sample (resolution, at, server, role, host, release, facts) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for resolution, length in spans:
-            for at in _times(story.now, resolution, length):
-                for row in _rows(story, at, resolution):
-                    copy.write_row(row)
+    """The samples that a story would have left, of each resolution so long; `ahead`: those of 5 s also so far into the
+    future, so that they stay new while somebody looks. Where servers that run wrote theirs, those stand."""
+    with connection.transaction():
+        connection.execute("CREATE TEMP TABLE story (LIKE tandem_sample) ON COMMIT DROP")
+        connection.execute("ALTER TABLE story ALTER id DROP NOT NULL")
+        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for resolution, length in spans:
+                for at in _times(story.now, resolution, length, ahead if resolution == 5 else timedelta(0)):
+                    for row in _rows(story, at, resolution):
+                        copy.write_row(row)
+        connection.execute(_TELL)
 
 
-def _times(now: datetime, resolution: int, length: timedelta) -> Iterator[datetime]:
+def _times(now: datetime, resolution: int, length: timedelta, ahead: timedelta) -> Iterator[datetime]:
     last = now.timestamp() // resolution * resolution
-    for number in range(int(length.total_seconds()) // resolution - 1, -1, -1):
+    after = int(ahead.total_seconds()) // resolution
+    for number in range(int(length.total_seconds()) // resolution - 1, -1 - after, -1):
         yield datetime.fromtimestamp(last - number * resolution, tz=now.tzinfo)
 
 
 def _rows(story: Story, at: datetime, resolution: int) -> Iterator[tuple[Any, ...]]:
     office, worker = story.releases(at)
     said: list[tuple[int, tuple[str, str], str, Callable[[], dict[str, Any]]]] = [
-        (1, OFFICE, office, lambda: story.office(at, resolution)),
-        (2, WORKER, worker, lambda: story.worker(at, resolution)),
+        (SERVERS + 1, OFFICE, office, lambda: story.office(at, resolution)),
+        (SERVERS + 2, WORKER, worker, lambda: story.worker(at, resolution)),
     ]
     for server, (role, host), release, facts in said:
         if release:

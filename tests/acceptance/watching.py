@@ -126,7 +126,7 @@ class Flood(crowd.Story):
 
     def shared(self, at):
         late = (at - self.now + timedelta(minutes=4)).total_seconds() if self._flooded(at) else 0.5
-        ready = 9000 - int(20 * late) if self._flooded(at) else 3
+        ready = 90_000 - int(20 * late) if self._flooded(at) else 3
         return crowd.shared_facts(ready=ready, oldest_s=late, connections=26 if self._flooded(at) else 14)
 
     def releases(self, at):
@@ -150,7 +150,8 @@ def fill(connection, state):
     crowd.finished(connection, finished)
     crowd.waiting(connection, ready)
     crowd.waiting(connection, ready // 10, state=0)
-    crowd.samples(connection, Flood(now), ((5, timedelta(minutes=15)), (60, timedelta(hours=3))))
+    spans = ((5, timedelta(minutes=15)), (60, timedelta(hours=3)))
+    crowd.samples(connection, Flood(now), spans, ahead=timedelta(minutes=10))
     crowd.statistics(connection)
 
 

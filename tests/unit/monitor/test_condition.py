@@ -69,7 +69,7 @@ def test_on_one_host_it_is_said_who_uses_it():
     (only,) = said(office, worker, ready=3, oldest_s=2)
     assert only[0] == "bad"
     assert "web1 is overloaded: load 6.0 on 2 cores, shared by Back Office (0.2 cores) and Async Server (1.7" in only[1]
-    assert ", promised is 1 s; 3 jobs are ready, the oldest for 2 s; 8 of 8 slots are taken" in only[1]
+    assert ", promised is 1.0 s; 3 jobs are ready, the oldest for 2.0 s; 8 of 8 slots are taken" in only[1]
 
 
 def test_slow_pages_without_load_name_the_slowest_view():
@@ -106,7 +106,7 @@ def test_an_old_row_of_a_host_that_is_heard_is_no_silence():
 def test_jobs_without_anybody_who_works():
     assert said(OFFICE, ready=7, oldest_s=4)[0] == (
         "bad",
-        "No Async Server works: 7 jobs are ready, the oldest for 4 s",
+        "No Async Server works: 7 jobs are ready, the oldest for 4.0 s",
     )
 
 

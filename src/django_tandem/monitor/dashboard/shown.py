@@ -36,7 +36,7 @@ def seconds(value: float | None) -> str:
     if value < 1:
         return f"{value * 1000:.0f} ms"
     if value < 60:
-        return f"{value:.0f} s" if float(value).is_integer() else f"{value:.1f} s"
+        return f"{value:.1f} s"
     whole = round(value)
     for size, name, below, unit in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if whole >= size:

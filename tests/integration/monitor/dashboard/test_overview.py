@@ -106,7 +106,7 @@ def test_every_chart_has_its_numbers_its_words_and_the_mark_of_the_release(ada, 
     assert [line["label"] for line in load["lines"]] == ["Back Office on web1", "Async Server on work1"]
     assert load["limits"] == [{"at": 1.0, "label": "all cores busy"}]
     assert max(load["lines"][1]["values"][-50:-2]) == 3.95
-    assert data(text, "data-pages-p95")["limits"] == [{"at": 1.0, "label": "promise 1 s"}]
+    assert data(text, "data-pages-p95")["limits"] == [{"at": 1.0, "label": "promise 1.0 s"}]
     assert "<strong>3.95</strong> now, 3.95 at most" in text
 
 
