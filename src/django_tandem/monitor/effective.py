@@ -83,7 +83,6 @@ def _ask(tandem: Tandem) -> Effective:
         cwd=tandem.root,
         timeout_s=TIMEOUT_S,
         env={**driver.environment(), **boot.environment(tandem, None)},
-        low=True,
     )
     try:
         said = json.loads(done.stdout.splitlines()[-1]) if done.ok else {}
