@@ -69,6 +69,9 @@ MISTAKES = {
     "[roles.async]\n[overlay]\nallow = 'X'": ["overlay.allow: 'X', expected a list"],
     "[roles.async]\n[overlay]\nallow = [3]": ["overlay.allow.0: 3, expected a string"],
     "[roles.async]\n[database]\nallias = 'x'": ["database.allias: unknown key, expected alias"],
+    "[roles.async]\n[monitor]\nnginx_log = 'access.log'": [
+        "monitor.nginx_log: 'access.log', expected the whole path of a file, such as /var/log/nginx/access.log"
+    ],
     "[roles.async]\n[pipeline]\nremote = 'https://ada:sesame@h/office.git'": [
         f"pipeline.remote: 'https://ada:********@h/office.git', {A_REMOTE}"
     ],
