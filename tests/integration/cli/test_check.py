@@ -107,6 +107,6 @@ def test_manage_py_knows_the_checks_too(office):
     done = office.tandem("manage", "check", "--database", "default", OFFICE_DEBUG="1")
     assert done.returncode == 1
     assert "(tandem.E005) DEBUG is on" in done.stderr
-    assert "(tandem.E007) All roles together may open 5 (backoffice) + 2010 (async) = 2015 connections" in done.stderr
+    assert "(tandem.E007) All roles together may open 6 (backoffice) + 2011 (async) = 2017 connections" in done.stderr
     assert "(tandem.E008) queues.mail: no role consumes it" in done.stderr
     assert "(tandem.W002)" in done.stderr

@@ -11,7 +11,7 @@ from tests.integration.serve.servers import lives
 from tests.waiting import until
 
 # Samples are of five seconds, and what workers noted is on its way for two.
-SEEN_S = 30
+SEEN_S = 60
 
 
 @pytest.fixture
