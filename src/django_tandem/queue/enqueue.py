@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from django_tandem.errors import AlreadyEnqueued, InvalidJob
-from django_tandem.queue import limits, prepared
+from django_tandem.queue import limits, prepared, spans
 from django_tandem.queue.arguments import Arguments, dump_arguments
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.encryption import digest
@@ -29,6 +29,7 @@ _ENQUEUE_OR_REPLACE = statement("enqueue", "enqueue_or_replace")
 _FIRST = statement("enqueue", "first")
 _RESERVE = statement("enqueue", "reserve")
 _COPY = statement("enqueue", "copy")
+_COPY_TRACED = statement("enqueue", "copy_traced")
 _ANNOUNCE = statement("enqueue", "announce")
 
 COPY_BATCH = 10_000
@@ -48,13 +49,24 @@ def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     Of a task that is unique it may be a job that was there before. Raises InvalidJob or AlreadyEnqueued, before
     anything is written.
     """
+    if not spans.are_on():
+        return _enqueue(task, args, kwargs, options)
+    with spans.Publishing(task.module_path, task.queue_name) as span:
+        enqueued = _enqueue(task, args, kwargs, options, span.trace)
+        span.told(enqueued.id)
+    return enqueued
+
+
+def _enqueue(
+    task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Options, trace: str | None = None
+) -> Enqueued:
     run_after = aware(task.module_path, task.run_after, lambda: _reserve(options.database, 0)[1])
     job = _job(task, args, kwargs, options)
     on_commit = _waits_for_another_database(options.database)
-    if not on_commit and run_after is None and not _has_more(task):
+    if not on_commit and run_after is None and trace is None and not _has_more(task):
         job_id, at, _ = prepared.execute(options.database, _ENQUEUE, job)
         return Enqueued(job_id, from_epoch(at))
-    job |= {"id": None, "run_after": run_after, **_more(task, args, kwargs, options)}
+    job |= {"id": None, "run_after": run_after, "trace": trace, **_more(task, args, kwargs, options)}
     if on_commit:
         return _enqueue_on_commit(options.database, job)
     return _enqueue_with_more(options.database, job, task)
@@ -66,7 +78,8 @@ def enqueue_on(
     """Write one job on a connection of the queue's own, in the transaction that is open on it; its id, or None where an
     unfinished job has its unique key. For a task without `run_after`, and without a limit, which Django's connection
     looks after. Raises InvalidJob, before anything is written."""
-    job = _job(task, args, kwargs, options) | {"id": None, "run_after": None, **_more(task, args, kwargs, options)}
+    job = _job(task, args, kwargs, options) | {"id": None, "run_after": None, "trace": None}
+    job |= _more(task, args, kwargs, options)
     row = connection.execute(_ENQUEUE_AS, job).fetchone()
     return None if row is None else int(row[0])
 
@@ -162,14 +175,25 @@ def enqueue_many(task: Task[..., Any], arguments: Iterable[Arguments], options: 
             f"{path}: enqueue_many inside a transaction on {DEFAULT_DB_ALIAS!r} cannot join it, "
             f"because the queue is on {options.database!r}; call it in transaction.on_commit"
         )
-    ids: list[int] = []
-    with transaction.atomic(using=options.database):
-        while batch := list(islice(pairs, COPY_BATCH)):
-            ids += _copy(task, batch, options)
+    if not spans.are_on():
+        return _enqueue_many(task, pairs, options)
+    with spans.Publishing(path, task.queue_name) as span:
+        ids = _enqueue_many(task, pairs, options, span.trace)
+        span.told_many(len(ids))
     return ids
 
 
-def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options) -> list[int]:
+def _enqueue_many(
+    task: Task[..., Any], pairs: Iterator[Arguments], options: Options, trace: str | None = None
+) -> list[int]:
+    ids: list[int] = []
+    with transaction.atomic(using=options.database):
+        while batch := list(islice(pairs, COPY_BATCH)):
+            ids += _copy(task, batch, options, trace)
+    return ids
+
+
+def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options, trace: str | None) -> list[int]:
     path, database = task.module_path, options.database
     texts = [_stored(dump_arguments(path, *pair, options.max_bytes), options) for pair in pairs]
     keys = [_more(task, *pair, options)["limit_key"] for pair in pairs] if _has_more(task) else []
@@ -184,13 +208,19 @@ def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options) ->
     state = State.SCHEDULED if later else State.READY if most is None else State.LIMITED
     before = "\t".join(map(_copied, (task.queue_name, path)))
     after = "\t".join(map(_copied, (task.backend, task.priority, int(state), due, now, run_after, expires_at)))
+    end = "\n" if trace is None else f"\t{_copied(trace)}\n"
     ends = (
-        [f"{after}\t{_copied(key)}\t{_copied(most)}\n" for key in keys] if most else [f"{after}\t\\N\t\\N\n"] * len(ids)
+        [f"{after}\t{_copied(key)}\t{_copied(most)}{end}" for key in keys]
+        if most
+        else [f"{after}\t\\N\t\\N{end}"] * len(ids)
     )
     rows = [f"{job}\t{before}\t{_copied(text)}\t{end}" for job, text, end in zip(ids, texts, ends, strict=True)]
     with connections[database].cursor() as cursor:
         # Django wraps the errors of its cursors' own methods, and copy is not one of them.
-        with connections[database].wrap_database_errors, cursor.copy(_COPY) as stream:
+        with (
+            connections[database].wrap_database_errors,
+            cursor.copy(_COPY if trace is None else _COPY_TRACED) as stream,
+        ):
             stream.write("".join(rows))
         if state is State.READY:
             cursor.execute(_ANNOUNCE, {"queue": task.queue_name, "due": due, "priority": task.priority})

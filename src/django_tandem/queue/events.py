@@ -224,3 +224,8 @@ def yields(level: int, why: str) -> None:
         logger.warning("yields, level %s: %s", level, why)
     else:
         logger.info("yields no more")
+
+
+def untraced(error: Exception) -> None:
+    """OpenTelemetry, or what the project gave it, raised; the job goes on without a span."""
+    logger.warning("a span is missing: %s", told(error))

@@ -32,6 +32,7 @@ class Job(NamedTuple):
     forgiven: int
     limit_key: str | None
     deaths: int
+    trace: str | None = None
 
     @property
     def is_suspect(self) -> bool:

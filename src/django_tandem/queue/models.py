@@ -81,6 +81,7 @@ class Job(JobFields):
     forgiven = models.SmallIntegerField(default=0)
     deaths = models.SmallIntegerField(default=0)
     kept_replace_key = models.TextField(null=True)
+    trace = models.TextField(null=True)
     claimed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -99,3 +100,22 @@ class Result(JobFields):
     class Meta:
         managed = False
         db_table = "tandem_result"
+
+
+class Schedule(models.Model):
+    """A recurring task, as the code of the active release has it."""
+
+    name = models.TextField(primary_key=True)
+    task = models.TextField()
+    expression = models.TextField()
+    zone = models.TextField()
+    missed = models.TextField()
+    next_at = models.DateTimeField(null=True)
+    paused_by = models.TextField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "tandem_schedule"
+
+    def __str__(self) -> str:
+        return self.name

@@ -18,7 +18,7 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, syn
 from django.db import connections
 
 from django_tandem.errors import Cancelled, Expired, InvalidResult, TimedOut
-from django_tandem.queue import at_rest, atomic, events, opened, results
+from django_tandem.queue import at_rest, atomic, events, opened, results, spans
 from django_tandem.queue.arguments import dump_return, load_arguments
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.hearing import is_heard
@@ -63,6 +63,15 @@ def known(path: str) -> Known:
 
 def run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
     """Run `job` in this thread, with Django's connections closed when broken or old, as in a request."""
+    if not spans.are_on():
+        return _run(job, owner, interrupts)
+    with spans.Processing(job, f"{owner.server}-{owner.worker}") as span:
+        outcome = _run(job, owner, interrupts)
+        span.told(outcome)
+    return outcome
+
+
+def _run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
     opened.close_old()
     telling = _Telling(job, owner)
     began = time.monotonic()
@@ -95,6 +104,15 @@ def run(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
 async def arun(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
     """Run `job`, a coroutine function, in this event loop. What it calls through sync_to_async has a thread of its own,
     so that its database connections are not another job's."""
+    if not spans.are_on():
+        return await _arun(job, owner, interrupts)
+    with spans.Processing(job, f"{owner.server}-{owner.worker}") as span:
+        outcome = await _arun(job, owner, interrupts)
+        span.told(outcome)
+    return outcome
+
+
+async def _arun(job: Job, owner: Owner, interrupts: Interrupts) -> Outcome:
     telling = _Telling(job, owner)
     began = time.monotonic()
     async with ThreadSensitiveContext() as context:
@@ -138,6 +156,7 @@ def failed(job: Job, owner: Owner, began: float, error: BaseException, *, final:
             "worker": f"{owner.server}-{owner.worker}",
             "began": job.claimed_at.isoformat(),
             "ended": (job.claimed_at + timedelta(seconds=ended - began)).isoformat(),
+            **spans.of_failure(job, error),
             "error": {
                 "class": f"{type(error).__module__}.{type(error).__qualname__}",
                 "text": at_rest.sealed(_shortened("".join(format_exception(error)))),

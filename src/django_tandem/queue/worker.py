@@ -16,7 +16,7 @@ import psycopg
 from django_tandem.errors import DatabaseUnreachable, KeyNotConfigured, TimedOut
 from django_tandem.processes.board import BoardRow
 from django_tandem.processes.child import RECYCLED
-from django_tandem.queue import at_rest, events, opened
+from django_tandem.queue import at_rest, events, opened, spans
 from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection, connect
 from django_tandem.queue.coroutines import CoroutineSlots
@@ -79,7 +79,9 @@ def main(options: WorkerOptions, row: BoardRow) -> int:
         signal.signal(number, lambda *_: worker.stop())
     worker.start()
     worker.work()
-    return worker.drain()
+    code = worker.drain()
+    spans.flush()
+    return code
 
 
 class Worker:

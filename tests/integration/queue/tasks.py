@@ -93,6 +93,29 @@ def make_group_and_enqueue_another(name, other):
         make_group.enqueue(other)
 
 
+def inner_span():
+    from opentelemetry import trace
+
+    return trace.get_tracer("project").start_as_current_span("inner")
+
+
+@task
+def traced():
+    with inner_span():
+        pass
+
+
+@task
+async def atraced():
+    with inner_span():
+        await asyncio.sleep(0)
+
+
+@tandem_task(atomic=True)
+def traced_atomic():
+    traced.func()
+
+
 @task
 async def await_for(path):
     """As wait_for."""

@@ -11,7 +11,7 @@ from django.db.migrations.loader import MigrationLoader
 from django_tandem.queue import fence
 from django_tandem.queue.fence import Fence
 from django_tandem.queue.models import Fence as FenceModel
-from django_tandem.queue.models import Job, Result, Server
+from django_tandem.queue.models import Job, Result, Schedule, Server
 from tests import jobs as shared
 
 TABLES = {
@@ -79,7 +79,7 @@ def test_only_the_database_that_carries_the_queue_gets_the_tables(migrate, rows,
     assert tables(rows) == TABLES
 
 
-@pytest.mark.parametrize("model", [FenceModel, Job, Result, Server])
+@pytest.mark.parametrize("model", [FenceModel, Job, Result, Schedule, Server])
 def test_every_model_has_the_columns_of_its_table(model, database):
     with connection.cursor() as cursor:
         columns = {

@@ -8,7 +8,7 @@ from django_tandem.queue.migration import RunOnQueueDatabase
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tandem_queue", "0009_failed")]
+    dependencies = [("tandem_queue", "0010_trace")]
     operations = [
         RunOnQueueDatabase(
             Path(__file__).with_suffix(".sql"),

@@ -20,7 +20,7 @@ WHERE id = ANY (ARRAY(
     LIMIT %(count)s
 ))
 RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history,
-    expires_at, forgiven, limit_key, deaths;
+    expires_at, forgiven, limit_key, deaths, trace;
 
 -- name: claim_at_least
 -- The same of jobs of at least a priority, which is above 0: level by level, so that no backlog below it is walked over.
@@ -45,7 +45,7 @@ WHERE id = ANY (ARRAY(
     LIMIT %(count)s
 ))
 RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history,
-    expires_at, forgiven, limit_key, deaths;
+    expires_at, forgiven, limit_key, deaths, trace;
 
 -- name: release
 -- Claimed but not begun: back as it was, the attempt not counted.

@@ -13,7 +13,7 @@ RETURNING id, extract(epoch FROM enqueued_at)::float8,
 -- does not begin any more, a key. No row: an unfinished job has its unique key.
 INSERT INTO tandem_job AS first (
     id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at,
-    unique_key, replace_key, limit_key, limit_most
+    unique_key, replace_key, limit_key, limit_most, trace
 )
 VALUES (
     coalesce(%(id)s::bigint, nextval('tandem_job_id_seq')), %(queue)s, %(task)s, %(arguments)s, %(backend)s,
@@ -22,7 +22,7 @@ VALUES (
     CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN %(run_after)s::timestamptz
          ELSE statement_timestamp() - %(head_start)s::interval END,
     statement_timestamp(), %(run_after)s::timestamptz, statement_timestamp() + %(expires)s::interval,
-    %(unique_key)s::text, NULL, %(limit_key)s::text, %(limit_most)s::smallint
+    %(unique_key)s::text, NULL, %(limit_key)s::text, %(limit_most)s::smallint, %(trace)s::text
 )
 ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
 RETURNING id, extract(epoch FROM enqueued_at)::float8,
@@ -32,7 +32,7 @@ RETURNING id, extract(epoch FROM enqueued_at)::float8,
 -- The same with a key that only one waiting job has: the one that has it takes all that is new, and keeps its id.
 INSERT INTO tandem_job AS first (
     id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at,
-    unique_key, replace_key, kept_replace_key, limit_key, limit_most
+    unique_key, replace_key, kept_replace_key, limit_key, limit_most, trace
 )
 VALUES (
     coalesce(%(id)s::bigint, nextval('tandem_job_id_seq')), %(queue)s, %(task)s, %(arguments)s, %(backend)s,
@@ -41,13 +41,14 @@ VALUES (
     CASE WHEN %(run_after)s::timestamptz > statement_timestamp() THEN %(run_after)s::timestamptz
          ELSE statement_timestamp() - %(head_start)s::interval END,
     statement_timestamp(), %(run_after)s::timestamptz, statement_timestamp() + %(expires)s::interval,
-    NULL, %(unique_key)s::text, %(unique_key)s::text, %(limit_key)s::text, %(limit_most)s::smallint
+    NULL, %(unique_key)s::text, %(unique_key)s::text, %(limit_key)s::text, %(limit_most)s::smallint, %(trace)s::text
 )
 ON CONFLICT (replace_key) WHERE replace_key IS NOT NULL DO UPDATE SET
     queue = excluded.queue, arguments = excluded.arguments, backend = excluded.backend, priority = excluded.priority,
     state = CASE WHEN first.state = 6 THEN 6 ELSE excluded.state END, due = excluded.due,
     enqueued_at = excluded.enqueued_at, run_after = excluded.run_after, expires_at = excluded.expires_at,
-    limit_key = excluded.limit_key, limit_most = excluded.limit_most, forgiven = first.attempt
+    limit_key = excluded.limit_key, limit_most = excluded.limit_most, trace = excluded.trace,
+    forgiven = first.attempt
 RETURNING id, extract(epoch FROM enqueued_at)::float8,
     CASE WHEN state = 1 THEN pg_notify('tandem_ready', queue || ' ' || extract(epoch FROM due) || ' ' || priority) END;
 
@@ -62,6 +63,10 @@ SELECT array_agg(nextval('tandem_job_id_seq')), extract(epoch FROM statement_tim
 -- name: copy
 -- Many jobs as one stream.
 COPY tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at, limit_key, limit_most) FROM STDIN;
+
+-- name: copy_traced
+-- The same, with the trace in which all of them were enqueued.
+COPY tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at, limit_key, limit_most, trace) FROM STDIN;
 
 -- name: announce
 -- Tell the workers of a queue the earliest due, and the highest priority, of what became ready.
