@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "ship": "django_tandem.cli.ship:ship",
     "status": "django_tandem.cli.status:status",
     "tasks": "django_tandem.cli.tasks:tasks",
+    "top": "django_tandem.cli.top:top",
     "up": "django_tandem.cli.up:up",
 }
 

@@ -56,6 +56,7 @@ NEED_A_PROJECT = [
     ("tasks", "reencrypt"),
     ("tasks", "pause", "office.tasks.write"),
     ("tasks", "resume", "office.tasks.write"),
+    ("top",),
     ("up",),
 ]
 
