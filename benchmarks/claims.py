@@ -7,8 +7,9 @@ import time
 
 from benchmarks import tasks
 from django_tandem.queue import claim, fence
-from django_tandem.queue.claim import Horizons, Owner
+from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection
+from django_tandem.queue.horizons import Horizons
 from django_tandem.queue.tasks_api import task_backends
 
 CLAIMS = 200

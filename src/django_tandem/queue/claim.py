@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
+from psycopg.types.numeric import Int8
+
 from django_tandem.queue.connect import Connection
+from django_tandem.queue.horizons import Horizons, Range
 from django_tandem.queue.job import Job
 from django_tandem.queue.priority import LOWEST
 from django_tandem.queue.statements import statement
+from django_tandem.queue.sweep import EVER
 
 _CLAIM = statement("claim", "claim")
 _CLAIM_AT_LEAST = statement("claim", "claim_at_least")
@@ -23,17 +26,13 @@ _PAUSED_TASKS = statement("pause", "paused_tasks")
 _CANCELLED = statement("control", "cancelled")
 _STRAYS = statement("claim", "strays")
 
-# What bounds a search that has no bound: PostgreSQL's infinities have no datetime.
-EVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
-BEGINNING = datetime(1, 1, 2, tzinfo=timezone.utc)
-
-RESCAN_S = 1.0
-
-# How many announcements a claim may miss on its way and still raise the bounds.
-MOST_MISSED = 100
-
 # A job that cannot run here is offered again after this time, to a server that knows its task.
 POSTPONE = timedelta(seconds=10)
+
+# Claim what is ready in these ranges, at most so many.
+Find = Callable[[Collection[Range], int], list[Job]]
+
+_in_due_order = attrgetter("due", "id")
 
 
 class Owner(NamedTuple):
@@ -41,52 +40,6 @@ class Owner(NamedTuple):
 
     server: int
     worker: int
-
-
-class Horizons:
-    """A lower bound on due, a queue, below which nothing is ready.
-
-    It follows what was claimed, so that a claim does not walk over the versions of claimed rows that some long
-    transaction keeps from being cleaned away. It is lowered when an earlier due is announced, and dropped every second,
-    in case that an announcement was missed.
-    """
-
-    def __init__(self, queues: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
-        self._bounds = dict.fromkeys(queues, BEGINNING)
-        self._clock = clock
-        self._dropped_at = clock()
-        self._announced: deque[tuple[str, datetime]] = deque(maxlen=MOST_MISSED)
-        self.heard = 0  # how many announcements; a claim remembers where it stood when it began
-
-    @property
-    def queues(self) -> list[str]:
-        """The queues, in the order of the bounds."""
-        return list(self._bounds)
-
-    def now(self) -> list[datetime]:
-        """The bounds to claim with."""
-        if self._clock() - self._dropped_at >= RESCAN_S:
-            self._dropped_at = self._clock()
-            self._bounds = dict.fromkeys(self._bounds, BEGINNING)
-        return list(self._bounds.values())
-
-    def announced(self, queue: str, due: datetime) -> None:
-        """A job became ready."""
-        if queue in self._bounds:
-            self._announced.append((queue, due))
-            self.heard += 1
-            self._bounds[queue] = min(due, self._bounds[queue])
-
-    def claimed(self, jobs: Sequence[Job], heard: int) -> None:
-        """These jobs were claimed, in their order: nothing ready was due before the first of a queue, except what was
-        announced since the claim began, when `heard` stood so."""
-        if self.heard - heard > MOST_MISSED:
-            return
-        for job in reversed(jobs):
-            self._bounds[job.queue] = job.due
-        missed = self.heard - heard
-        for queue, due in list(self._announced)[-missed:] if missed else ():
-            self._bounds[queue] = min(due, self._bounds[queue])
 
 
 def claim(
@@ -102,24 +55,51 @@ def claim(
     """At most `count` ready jobs that are due before `before`, in their order; now `owner` runs them.
 
     Where `least` is above 0 it is those of at least this priority, whatever is due before them: `horizons` are those of
-    such jobs then, and there is no `before`. No jobs where the fence has moved past `epoch`.
+    such jobs then. No jobs where the fence has moved past `epoch`.
     """
-    heard = horizons.heard
+    find = partial(_find, connection, owner, epoch, least)
+    below = _find_below(find, horizons, count) if before is EVER else []
+    if not (room := count - len(below)):
+        return below
+    heard, began = horizons.heard, horizons.clock()
+    jobs = find(horizons.ranges(before), room)
+    if before is EVER:
+        horizons.claimed(jobs, heard, is_all=len(jobs) < room, seconds=horizons.clock() - began)
+    return sorted(below + jobs, key=_in_due_order) if below else jobs
+
+
+def _find_below(find: Find, horizons: Horizons, count: int) -> list[Job]:
+    """Of which no announcement told: there are none, as a rule."""
+    jobs: list[Job] = []
+    while (room := count - len(jobs)) and (look := horizons.look()) is not None:
+        found = find([look.where], room)
+        horizons.looked(look, is_all=len(found) < room)
+        jobs += found
+    return jobs
+
+
+def _find(
+    connection: Connection, owner: Owner, epoch: int, least: int, ranges: Collection[Range], count: int
+) -> list[Job]:
+    """What is ready in `ranges`, in the order of due."""
+    if not ranges:
+        return []
+    queues, dues, ids, until_dues, until_ids = map(list, zip(*ranges, strict=True))
     parameters = {
         "server": owner.server,
         "worker": owner.worker,
         "epoch": epoch,
-        "queues": horizons.queues,
-        "horizons": horizons.now(),
+        "queues": queues,
+        "dues": dues,
+        "ids": list(map(Int8, ids)),  # the width of a list would be that of the first in the statement
+        "until_dues": until_dues,
+        "until_ids": list(map(Int8, until_ids)),
         "count": count,
-        **({"before": before} if least == LOWEST else {"least": least}),
+        **({} if least == LOWEST else {"least": least}),
     }
     how = _CLAIM if least == LOWEST else _CLAIM_AT_LEAST
     rows = connection.execute(how, parameters, binary=True).fetchall()
-    jobs = sorted(map(Job._make, rows), key=attrgetter("due", "id"))
-    if before is EVER:
-        horizons.claimed(jobs, heard)
-    return jobs
+    return sorted(map(Job._make, rows), key=_in_due_order)
 
 
 def claim_unpaused(

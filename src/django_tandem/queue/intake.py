@@ -25,6 +25,7 @@ from django_tandem.queue.lane import Lane
 from django_tandem.queue.lanes import Lanes
 from django_tandem.queue.listen import Ready
 from django_tandem.queue.priority import Reserve
+from django_tandem.queue.sweep import EVER
 from django_tandem.queue.tally import Tally
 from django_tandem.queue.unopened import Unopened
 from django_tandem.queue.yielding import Split
@@ -112,9 +113,8 @@ class Intake:
     def hear(self, connection: Connection, announced: Sequence[Ready]) -> None:
         """Jobs became ready: claim them, on `connection`, if there is room or one of them overtakes what is held.
         Nothing announced: look all the same."""
-        for lane in self.lanes.all:
-            for queue, due, _ in announced:
-                lane.announced(queue, due)
+        for queue, due, _ in announced:
+            self.lanes.announced(queue, due)
         self._heard += 1
         if self.general.slots and not self._fill(self.general, connection):
             self._overtake(connection, announced)
@@ -229,7 +229,7 @@ class Intake:
                 in_hand = self.hand.ids()
             claim.return_strays(connection, self.owner, in_hand)
             self.connection, self.broken = connection, None
-            self.lanes.ask_again()
+            self.lanes.forget()
         self._wake_all()
 
     # What both call
@@ -276,7 +276,7 @@ class Intake:
             lane.dry = not lane.has_more
         self._hold(jobs, by)
 
-    def _claim(self, connection: Connection, lane: Lane, count: int, before: datetime = claim.EVER) -> list[Job]:
+    def _claim(self, connection: Connection, lane: Lane, count: int, before: datetime = EVER) -> list[Job]:
         if (epoch := self.epoch) is None or not count:
             return []
         return claim.claim_unpaused(

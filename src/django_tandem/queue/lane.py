@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from operator import attrgetter
 
-from django_tandem.queue.claim import Horizons, Owner, claim
+from django_tandem.queue.claim import Owner, claim
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.held import Held
+from django_tandem.queue.horizons import Horizons
 from django_tandem.queue.job import Job
 from django_tandem.queue.pace import Pace
 from django_tandem.queue.passed import Passed, claim_usual
@@ -36,10 +37,14 @@ class Lane(ABC):
         self.dry = False
 
     def resize(self, slots: int) -> None:
-        """Have so many slots from now on. What nobody claimed meanwhile is looked for anew."""
+        """Have so many slots from now on."""
         self.slots = slots
         self.dry = False
-        self.horizons = Horizons(self.queues)
+
+    def forget(self) -> None:
+        """Announcements may have been missed: look everywhere."""
+        self.dry = False
+        self.horizons.drop()
 
     def announced(self, queue: str, due: datetime) -> None:
         """A job became ready."""
@@ -138,6 +143,10 @@ class Usual(Reserved):
 
     def resize(self, slots: int) -> None:
         super().resize(slots)
+        self._passed = Passed(self.queues)
+
+    def forget(self) -> None:
+        super().forget()
         self._passed = Passed(self.queues)
 
     def announced(self, queue: str, due: datetime) -> None:

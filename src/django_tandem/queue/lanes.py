@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 
 from django_tandem.queue.held import Held
 from django_tandem.queue.lane import General, Lane, Reserved, Usual
@@ -23,6 +24,9 @@ class Lanes:
         self._usual = Usual(0, USUAL, queues, lock)
         self._pressing = Reserved(0, PRESSING, queues, lock)
         self._reserved = Reserved(reserve.slots, reserve.priority, queues, lock)
+        self._every = (self.general, self._usual, self._pressing, self._reserved)
+        for lane in self._every[1:]:
+            self.general.horizons.followed_by(lane.horizons)
         self._order()
 
     def of(self, slot: int) -> Lane:
@@ -33,6 +37,16 @@ class Lanes:
     def all(self) -> Sequence[Lane]:
         """Those that have slots, and the general one."""
         return (self.general, *self.above)
+
+    def announced(self, queue: str, due: datetime) -> None:
+        """A job became ready. Those that have no slots now hear it too."""
+        for lane in self._every:
+            lane.announced(queue, due)
+
+    def forget(self) -> None:
+        """Announcements may have been missed: a job may be ready anywhere."""
+        for lane in self._every:
+            lane.forget()
 
     def divide(self, split: Split) -> None:
         """Let the slots that are not reserved begin what `split` says; with the lock held."""
@@ -56,7 +70,7 @@ class Lanes:
 
     def wake_all(self) -> None:
         """The same for all slots, those too that were in a lane that has none now; with the lock held."""
-        for lane in (self.general, self._usual, self._pressing, self._reserved):
+        for lane in self._every:
             lane.work.notify_all()
 
     def wake_for(self, held: Held, by_slot: int) -> None:
@@ -73,6 +87,5 @@ class Lanes:
                 lane.work.notify(fitting)
 
     def _order(self) -> None:
-        lanes = (self.general, self._usual, self._pressing, self._reserved)
-        self.above = tuple(lane for lane in lanes[1:] if lane.slots)
-        self._of = [lane for lane in lanes for _ in range(lane.slots)]
+        self.above = tuple(lane for lane in self._every[1:] if lane.slots)
+        self._of = [lane for lane in self._every for _ in range(lane.slots)]

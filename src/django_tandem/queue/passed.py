@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
 
-from django_tandem.queue.claim import BEGINNING, EVER, MOST_MISSED, Owner
+from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import Connection
+from django_tandem.queue.horizons import MOST_MISSED
 from django_tandem.queue.job import Job
 from django_tandem.queue.statements import statement
+from django_tandem.queue.sweep import EVER, FIRST, Place
 from django_tandem.queue.yielding import USUAL
 
 _LOOKED_PAST = statement("yield", "looked_past")
@@ -28,9 +30,7 @@ LOOKS = 5
 # How often to begin at the front again, for what no announcement told.
 RESCAN_S = 30.0
 
-# A place in the order of a queue: due and id.
-Place = tuple[datetime, int]
-START: Place = (BEGINNING, 0)
+START = FIRST
 END: Place = (EVER, 0)
 
 

@@ -14,8 +14,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from django_tandem.queue import claim, fence, finish, lease, run, scheduler
-from django_tandem.queue.claim import Horizons, Owner
+from django_tandem.queue.claim import Owner
 from django_tandem.queue.connect import connect
+from django_tandem.queue.horizons import Horizons
 from django_tandem.queue.interrupt import Interrupts
 from django_tandem.queue.options import BACKEND
 from django_tandem.queue.states import State

@@ -8,11 +8,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from psycopg import sql
 
 from django_tandem.queue import claim, control, fence, finish, lease, limits, run, scheduler
-from django_tandem.queue.claim import POSTPONE, Horizons, Owner
+from django_tandem.queue.claim import POSTPONE, Owner
 from django_tandem.queue.control import Jobs
+from django_tandem.queue.horizons import Horizons
 from django_tandem.queue.job import Outcome
 from django_tandem.queue.priority import DEFAULT_PATIENCE, LOWEST, head_start
 from django_tandem.queue.states import State
+from django_tandem.queue.sweep import EVER
 from tests.integration.queue import policies, tasks
 from tests.integration.queue.conftest import register
 from tests.integration.queue.model import (
@@ -188,7 +190,7 @@ class Machine(RuleBasedStateMachine):
             return
         paused = claim.paused_tasks(self.database)
         jobs = claim.claim_unpaused(
-            self.database, owner, epoch, Horizons(queues), count, before=claim.EVER, least=LOWEST, paused=paused
+            self.database, owner, epoch, Horizons(queues), count, before=EVER, least=LOWEST, paused=paused
         )  # fmt: skip
         assert [job.id for job in jobs] == self.model.claim(owner.server, epoch, set(queues), count)
         self.stale[who] += [self.hands[who][job.id] for job in jobs if job.id in self.begun[who]]

@@ -9,9 +9,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from django_tandem.queue import claim, fence, scheduler
-from django_tandem.queue.claim import BEGINNING, EVER, POSTPONE, RESCAN_S, Horizons
+from django_tandem.queue.claim import POSTPONE
+from django_tandem.queue.horizons import Horizons
 from django_tandem.queue.priority import DEFAULT_PATIENCE, LOWEST, STRICT_PATIENCE, head_start
 from django_tandem.queue.states import State
+from django_tandem.queue.sweep import EVER, FIRST, RESCAN_S
 from django_tandem.queue.tasks_api import task_backends
 from tests import jobs as shared
 from tests.integration.queue import tasks
@@ -135,7 +137,7 @@ def test_a_bound_above_takes_what_overtakes_and_leaves_the_rest(hand, insert):
     horizons = Horizons(["default"])
     claimed = claim.claim(hand.connection, hand.owner, 1, horizons, 5, before=NOON + 2 * SECOND)
     assert ids(claimed) == [first, second]
-    assert horizons.now() == [BEGINNING]  # it says nothing of what lies beyond
+    assert horizons.now() == [FIRST]  # it says nothing of what lies beyond
 
 
 def test_released_jobs_are_as_before(hand, other_hand, insert, jobs):
@@ -199,7 +201,7 @@ def test_a_due_that_is_announced_while_a_claim_is_on_its_way_is_not_passed_over(
         until(lambda: blocking.execute(waits).fetchone())
         horizons.announced("default", NOON - SECOND)
     claiming.join()
-    assert horizons.now() == [NOON - SECOND]
+    assert horizons.now() == [(NOON - SECOND, 0)]
 
 
 def test_an_announcement_that_was_missed_costs_no_more_than_the_rescan_time(hand, insert):

@@ -3,7 +3,7 @@
 import pytest
 
 from django_tandem.queue import control, pressure
-from django_tandem.queue.claim import Horizons
+from django_tandem.queue.horizons import Horizons
 from django_tandem.queue.lane import Usual
 from django_tandem.queue.passed import LOOK, LOOKS
 from django_tandem.queue.priority import LOWEST

@@ -10,8 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from django_tandem.queue import claim
-from django_tandem.queue.claim import Horizons, Owner
+from django_tandem.queue.claim import Owner
+from django_tandem.queue.horizons import Horizons
 from django_tandem.queue.priority import HIGHEST
+from django_tandem.queue.sweep import BEGINNING
 from tests import jobs as shared
 from tests.integration.queue import tasks
 
@@ -70,7 +72,7 @@ def test_several_workers_at_once_pass_over_only_what_another_is_just_claiming(ha
             claimed = claim.claim(connection, hand.owner, 1, Horizons(["default"]), 3)
             (ended_at,) = connection.execute("SELECT clock_timestamp()").fetchone()
             taken.extend(job.id for job in claimed)
-            latest = max(((job.due, job.id) for job in claimed), default=(claim.BEGINNING, 0))
+            latest = max(((job.due, job.id) for job in claimed), default=(BEGINNING, 0))
             mine = {job.id for job in claimed}
             passed_over.extend(
                 (id_, ended_at) for id_, due in before.items() if (due, id_) < latest and id_ not in mine

@@ -4,7 +4,8 @@ import pytest
 from django.db import connection
 
 from django_tandem.queue import control
-from django_tandem.queue.claim import Horizons, claim
+from django_tandem.queue.claim import claim
+from django_tandem.queue.horizons import Horizons
 from django_tandem.queue.tasks_api import task_backends
 from tests import jobs as shared
 from tests.integration.queue import tasks

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta, timezone
 
-from django_tandem.queue.claim import MOST_MISSED
+from django_tandem.queue.horizons import MOST_MISSED
 from django_tandem.queue.passed import RESCAN_S, START, Passed
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)

@@ -1,15 +1,19 @@
 -- name: claim
 -- The earliest due of the given queues, if the fence still stands where this server last saw it.
--- `horizons` is a lower bound on due, a queue: it keeps the scan off row versions that a long transaction holds back.
+-- In ranges of (due, id), a queue: they keep the scan off row versions that a long transaction holds back.
 UPDATE tandem_job
 SET state = 2, server = %(server)s, worker = %(worker)s, attempt = attempt + 1, claimed_at = statement_timestamp(),
     replace_key = NULL
 WHERE id = ANY (ARRAY(
     SELECT job.id
-    FROM unnest(%(queues)s::text[], %(horizons)s::timestamptz[]) AS wanted (queue, horizon)
+    FROM unnest(
+        %(queues)s::text[], %(dues)s::timestamptz[], %(ids)s::bigint[], %(until_dues)s::timestamptz[],
+        %(until_ids)s::bigint[]
+    ) AS wanted (queue, due, id, until_due, until_id)
     CROSS JOIN LATERAL (
         SELECT id, due FROM tandem_job
-        WHERE state = 1 AND queue = wanted.queue AND due >= wanted.horizon AND due < %(before)s::timestamptz
+        WHERE state = 1 AND queue = wanted.queue
+            AND (due, id) >= (wanted.due, wanted.id) AND (due, id) < (wanted.until_due, wanted.until_id)
         ORDER BY queue, due, id
         LIMIT %(count)s
         FOR UPDATE SKIP LOCKED
@@ -29,12 +33,15 @@ SET state = 2, server = %(server)s, worker = %(worker)s, attempt = attempt + 1, 
     replace_key = NULL
 WHERE id = ANY (ARRAY(
     SELECT job.id
-    FROM unnest(%(queues)s::text[], %(horizons)s::timestamptz[]) AS wanted (queue, horizon)
+    FROM unnest(
+        %(queues)s::text[], %(dues)s::timestamptz[], %(ids)s::bigint[], %(until_dues)s::timestamptz[],
+        %(until_ids)s::bigint[]
+    ) AS wanted (queue, due, id, until_due, until_id)
     CROSS JOIN generate_series(%(least)s::integer, 100) AS level
     CROSS JOIN LATERAL (
         SELECT id, due FROM tandem_job
         WHERE state + 0 = 1 AND priority > 0 AND queue = wanted.queue AND priority = level::smallint
-            AND due >= wanted.horizon
+            AND (due, id) >= (wanted.due, wanted.id) AND (due, id) < (wanted.until_due, wanted.until_id)
         ORDER BY queue, priority, due, id
         LIMIT %(count)s
         FOR UPDATE SKIP LOCKED
