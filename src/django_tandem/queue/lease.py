@@ -69,10 +69,11 @@ def retire(connection: Connection, server: int) -> int:
     return _end(connection, server, "its server stopped", silent=False)
 
 
-def rescue_silent(connection: Connection, lease: timedelta = LEASE) -> int:
+def rescue_silent(connection: Connection, lease: timedelta = LEASE, *, ownerless: bool = True) -> int:
     """Return the jobs of all servers that have not renewed for `lease`, by the database's clock; and their number.
 
-    Of several rescuers one takes each server.
+    `ownerless`: also those whose server had stopped before; that looks at all that runs. Of several rescuers one takes
+    each server.
     """
     returned = 0
     with connection.transaction():
@@ -80,7 +81,7 @@ def rescue_silent(connection: Connection, lease: timedelta = LEASE) -> int:
             events.server_silent(server, role, host, pid)
             reason = f"its server ({role} on {host}) has been silent for {lease}"
             returned += _end(connection, server, reason, silent=True)
-        for (server,) in connection.execute(statement("lease", "ownerless")).fetchall():
+        for (server,) in connection.execute(statement("lease", "ownerless")).fetchall() if ownerless else ():
             returned += _end(connection, server, "its server had stopped", silent=None)
     return returned
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from django_tandem.queue.allowance import Allowance
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.lease import RENEW_S, rescue_silent
 from django_tandem.queue.loop import repeat
@@ -20,6 +21,7 @@ GRACE_S = 10.0
 def run(alias: str, stop: threading.Event, clock: Callable[[], float] = time.time) -> None:
     """Look every second, until `stop` is set. `clock`: seconds, which go on while the machine sleeps."""
     looked_at, quiet_until = clock(), 0.0
+    ownerless = Allowance(LOOK_S)
 
     def turn(connection: Connection) -> None:
         nonlocal looked_at, quiet_until
@@ -28,7 +30,12 @@ def run(alias: str, stop: threading.Event, clock: Callable[[], float] = time.tim
             quiet_until = now + GRACE_S
         quiet_until = min(quiet_until, now + GRACE_S)  # the clock was put back meanwhile
         looked_at = now
-        if now >= quiet_until:
-            rescue_silent(connection)
+        if now < quiet_until:
+            return
+        if ownerless.is_due:
+            with ownerless.look():
+                rescue_silent(connection)
+        else:
+            rescue_silent(connection, ownerless=False)
 
     repeat("rescuer", alias, stop, turn, every_s=LOOK_S)

@@ -6,16 +6,20 @@ from __future__ import annotations
 import re
 import threading
 import time
-from datetime import date, datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from functools import partial
 
 from psycopg import sql
 
 from django_tandem.queue import events, limits
+from django_tandem.queue.allowance import Allowance
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.loop import repeat
 from django_tandem.queue.options import queue_options
 from django_tandem.queue.priority import DEFAULT_PATIENCE
 from django_tandem.queue.statements import statement
+from django_tandem.queue.sweep import BEGINNING
 
 # A job starts at most this much after its time.
 LOOK_S = 0.2
@@ -48,21 +52,29 @@ _NEW_PARTITION = (
 
 
 def run(alias: str, stop: threading.Event) -> None:
-    """Look five times a second, until `stop` is set."""
-    next_sweep = next_partitions = 0.0
-    swept_to = ""
+    """Look five times a second, until `stop` is set. What walks over all that has died, where a long transaction keeps
+    it, is done less often then."""
+    everywhere, limited, rest = Allowance(0.0), Allowance(0.0), Allowance(SWEEP_EVERY_S)
+    next_partitions = 0.0
+    swept_to, promoted_to = "", BEGINNING
 
     def turn(connection: Connection) -> None:
-        nonlocal next_sweep, next_partitions, swept_to
-        while promote(connection) >= BATCH and not stop.is_set():
-            pass
-        swept_to = limits.sweep(connection, swept_to)
-        if time.monotonic() >= next_sweep:
-            next_sweep = time.monotonic() + SWEEP_EVERY_S
-            end_cancelled(connection)
-            unpark(connection)
-            while expire(connection) >= BATCH and not stop.is_set():
-                pass
+        nonlocal next_partitions, swept_to, promoted_to
+        if everywhere.is_due:
+            with everywhere.look():
+                at = _now(connection)
+                _repeat(partial(promote, connection), stop)
+            promoted_to = at
+        else:
+            _repeat(partial(promote, connection, promoted_to), stop)
+        if limited.is_due:
+            with limited.look():
+                swept_to = limits.sweep(connection, swept_to)
+        if rest.is_due:
+            with rest.look():
+                end_cancelled(connection)
+                unpark(connection)
+                _repeat(partial(expire, connection), stop)
         if time.monotonic() >= next_partitions:
             next_partitions = time.monotonic() + PARTITIONS_AGAIN_S
             make_partitions(connection)
@@ -72,8 +84,13 @@ def run(alias: str, stop: threading.Event) -> None:
     repeat("scheduler", alias, stop, turn, every_s=LOOK_S)
 
 
-def promote(connection: Connection) -> int:
-    """Make ready what is due, at most BATCH jobs; returns how many."""
+def _repeat(batch: Callable[[], int], stop: threading.Event) -> None:
+    while batch() >= BATCH and not stop.is_set():
+        pass
+
+
+def promote(connection: Connection, since: datetime = BEGINNING) -> int:
+    """Make ready what is due, and was to be ready at `since` or later, at most BATCH jobs; returns how many."""
     patience = queue_options().patience
     rows = connection.execute(
         statement("schedule", "promote"),
@@ -81,6 +98,7 @@ def promote(connection: Connection) -> int:
             "queues": list(patience),
             "patiences": list(patience.values()),
             "patience": DEFAULT_PATIENCE,
+            "since": since,
             "count": BATCH,
         },
     ).fetchall()
@@ -114,7 +132,7 @@ def make_partitions(connection: Connection) -> list[str]:
     psycopg.errors.LockNotAvailable where somebody holds on to the rest.
     """
     there = {name for (name,) in connection.execute(statement("results", "partitions"))}
-    (today,) = connection.execute("SELECT clock_timestamp()::date").fetchone() or (datetime.now(timezone.utc).date(),)
+    today = _now(connection).date()
     days = {today + timedelta(days=ahead) for ahead in range(PARTITION_DAYS_AHEAD + 1)}
     days |= {day for (day,) in connection.execute(statement("results", "days_in_rest"))}
     missing = {f"tandem_result_{day:%Y%m%d}": day for day in sorted(days)}.items()
@@ -124,7 +142,7 @@ def make_partitions(connection: Connection) -> list[str]:
 def drop_partitions(connection: Connection) -> list[str]:
     """Drop the partitions of days (UTC) that are older than the retention; returns their names. Raises
     psycopg.errors.LockNotAvailable where somebody reads results for long."""
-    (today,) = connection.execute("SELECT clock_timestamp()::date").fetchone() or (datetime.now(timezone.utc).date(),)
+    today = _now(connection).date()
     oldest = f"tandem_result_{today - queue_options().retention:%Y%m%d}"
     there = sorted(name for (name,) in connection.execute(statement("results", "partitions")))
     old = [name for name in there if _BY_DAY.fullmatch(name) and name < oldest]
@@ -134,6 +152,12 @@ def drop_partitions(connection: Connection) -> list[str]:
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
         events.results_dropped(name)
     return old
+
+
+def _now(connection: Connection) -> datetime:
+    """In UTC, by the database's clock."""
+    ((now,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+    return now  # type: ignore[no-any-return]
 
 
 def _make_partition(connection: Connection, name: str, day: date) -> bool:

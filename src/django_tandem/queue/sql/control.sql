@@ -40,9 +40,10 @@ WITH asked AS (
 SELECT count(*), pg_notify('tandem_cancel', '') FROM asked HAVING count(*) > 0;
 
 -- name: cancelled
--- What this worker runs, and somebody wants to end.
+-- What this worker runs, and somebody wants to end. `state + 0`: by the index of what is cancelled, for that of what runs
+-- holds an entry for every claim since it was last vacuumed.
 SELECT id, cancelled_by FROM tandem_job
-WHERE state = 2 AND server = %(server)s AND worker = %(worker)s AND cancelled_by IS NOT NULL;
+WHERE state + 0 = 2 AND server = %(server)s AND worker = %(worker)s AND cancelled_by IS NOT NULL;
 
 -- name: cancelled_and_waiting
 -- Cancelled while they ran, and sent back before their worker heard of it.

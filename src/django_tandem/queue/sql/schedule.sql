@@ -26,13 +26,15 @@ RETURNING id;
 
 -- name: promote
 -- Scheduled jobs whose time has come. Due counts from the time they were to be ready, not from when somebody looked.
+-- `since`: from when on to look, so that what was found before is not walked over again.
 WITH job AS (
     UPDATE tandem_job AS job
     SET state = CASE WHEN job.limit_key IS NULL THEN 1 ELSE 5 END, due = job.due - job.priority * coalesce(
         (SELECT p.patience FROM unnest(%(queues)s::text[], %(patiences)s::interval[]) AS p (queue, patience)
          WHERE p.queue = job.queue), %(patience)s::interval)
     WHERE job.id = ANY (ARRAY(
-        SELECT id FROM tandem_job WHERE state = 0 AND due <= statement_timestamp()
+        SELECT id FROM tandem_job
+        WHERE state = 0 AND due >= %(since)s::timestamptz AND due <= statement_timestamp()
         ORDER BY due LIMIT %(count)s FOR UPDATE SKIP LOCKED
     ))
     RETURNING job.queue, job.due, job.priority
