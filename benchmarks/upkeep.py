@@ -1,8 +1,8 @@
 """What stays bounded without anyone's care: `python -m benchmarks.upkeep [--jobs N] [--minutes M] [--json]`.
 
 A steady stream of no-op jobs, enqueued as they are finished, by two workers. First a million jobs: how large the hot
-table and its indexes are, as they pass. Then for some minutes beside a transaction that stays open, which keeps every
-row version that dies from being cleaned away: how many jobs finish a second, against the same minutes without.
+table and its indexes are, as they pass. Then for some minutes how many finish a second, and how large the table is,
+and for as many beside a transaction that stays open, which keeps every row version that dies from being cleaned away.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import click
 import psycopg
@@ -25,6 +26,7 @@ from benchmarks.queue import prepare
 JOBS = 1_000_000
 MINUTES = 10.0
 LOOKS = 20
+EVERY_S = 10.0
 
 # So many wait at any time: enough that no worker is idle, though the database tells a second late what was finished.
 BACKLOG, BATCH = 60_000, 5_000
@@ -44,25 +46,40 @@ def main(jobs: int, minutes: float, as_json: bool) -> None:
     url = database.fresh(server, "tandem_bench")
     stream = Stream(url)
     sizes = stream.sizes_over(jobs, lambda done, mb: console.print(f"{done:>9,} jobs: {mb:6.1f} MB hot"))
-    free = stream.per_s(minutes * 60, lambda rate: console.print(f"free: {rate:,.0f}/s"))
+    free, free_sizes = stream.per_s(minutes * 60, lambda rate, mb: console.print(f"free: {rate:,.0f}/s, {mb:.1f} MB"))
     with stream.held():
-        beside = stream.per_s(minutes * 60, lambda rate: console.print(f"beside an open transaction: {rate:,.0f}/s"))
-        dead = stream.one("SELECT pg_total_relation_size('tandem_job') / 1e6")
+        beside, held_sizes = stream.per_s(
+            minutes * 60, lambda rate, mb: console.print(f"beside an open transaction: {rate:,.0f}/s, {mb:.1f} MB")
+        )
     stream.stop()
-    later = sizes[len(sizes) // 2 :]
     figures = {
         "jobs": jobs,
-        "hot_mb_first": round(sizes[0], 1),
-        "hot_mb_median": round(statistics.median(sizes), 1),
-        "hot_mb_most": round(max(sizes), 1),
-        "hot_mb_growth": round(statistics.median(later) / statistics.median(sizes[: len(sizes) // 2]), 2),
+        "hot_mb_first": round(sizes[0].all, 1),
+        "hot_mb_median": round(statistics.median(one.all for one in sizes), 1),
+        "hot_mb_most": round(max(one.all for one in sizes + free_sizes), 1),
+        "hot_index_mb_most": round(max(one.indexes for one in sizes + free_sizes), 1),
+        "hot_mb_growth": _growth([one.all for one in free_sizes]),
+        "hot_index_mb_growth": _growth([one.indexes for one in free_sizes]),
         "minutes": minutes,
         "free_per_s": round(free),
         "held_per_s": round(beside),
         "held_xmin_ratio": round(beside / free, 3),
-        "held_hot_mb": round(dead, 1),
+        "held_hot_mb": round(held_sizes[-1].all, 1),
     }
     click.echo(json.dumps({**figures, **database.describe(server), "cores": os.cpu_count()}))
+
+
+class Size(NamedTuple):
+    """Megabytes of the hot table with its indexes, and of those."""
+
+    all: float
+    indexes: float
+
+
+def _growth(sizes: list[float]) -> float:
+    """The most of the second half against that of the first."""
+    half = len(sizes) // 2
+    return round(max(sizes[half:]) / max(sizes[:half] or sizes), 2)
 
 
 class Stream:
@@ -80,26 +97,27 @@ class Stream:
         while self.finished() < BACKLOG:  # the workers are up, and warm
             time.sleep(0.1)
 
-    def sizes_over(self, jobs: int, tell: Callable[[int, float], None]) -> list[float]:
-        """Megabytes of the hot table with its indexes, LOOKS times while so many jobs finish."""
+    def sizes_over(self, jobs: int, tell: Callable[[int, float], None]) -> list[Size]:
+        """How large the table is, LOOKS times while so many jobs finish."""
         began, sizes = self.finished(), []
         for look in range(1, LOOKS + 1):
             while self.finished() - began < jobs * look / LOOKS:
                 time.sleep(0.05)
-            sizes.append(self.one("SELECT pg_total_relation_size('tandem_job') / 1e6"))
-            tell(jobs * look // LOOKS, sizes[-1])
+            sizes.append(self.size())
+            tell(jobs * look // LOOKS, sizes[-1].all)
         return sizes
 
-    def per_s(self, seconds: float, tell: Callable[[float], None]) -> float:
-        """Jobs finished a second, over so many."""
-        began, before = time.monotonic(), self.finished()
+    def per_s(self, seconds: float, tell: Callable[[float, float], None]) -> tuple[float, list[Size]]:
+        """Jobs finished a second, over so many, and how large the table is meanwhile."""
+        began, before, sizes = time.monotonic(), self.finished(), []
         last, last_at = before, began
         while (now := time.monotonic()) < began + seconds:
-            time.sleep(min(30.0, began + seconds - now))
+            time.sleep(min(EVERY_S, began + seconds - now))
             done, at = self.finished(), time.monotonic()
-            tell((done - last) / (at - last_at))
+            sizes.append(self.size())
+            tell((done - last) / (at - last_at), sizes[-1].all)
             last, last_at = done, at
-        return (last - before) / (last_at - began)
+        return (last - before) / (last_at - began), sizes
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -113,6 +131,13 @@ class Stream:
         """How many jobs have finished. The database counts: to look into a table of dead versions would cost more than
         what is measured."""
         return int(self.one("SELECT pg_stat_get_tuples_deleted('tandem_job'::regclass)"))
+
+    def size(self) -> Size:
+        """Of the hot table now."""
+        return Size(
+            self.one("SELECT pg_total_relation_size('tandem_job') / 1e6"),
+            self.one("SELECT pg_indexes_size('tandem_job') / 1e6"),
+        )
 
     def one(self, query: str) -> float:
         """The only value of a query."""
