@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, NamedTuple
+
+from django.utils.dateparse import parse_datetime
 
 from django_tandem.config.secrets import mask
 from django_tandem.queue import at_rest
@@ -18,12 +21,11 @@ READ = 1_000
 
 
 class Attempt(NamedTuple):
-    """An attempt that did not finish its job. `worker`: "server-process"; times are ISO 8601."""
+    """An attempt that did not finish its job. `worker`: "server-process"."""
 
     number: int | None
     worker: str | None
-    began: str | None
-    ended: str | None
+    ended: datetime | None
     error: str
     text: str
 
@@ -56,8 +58,7 @@ def attempts(row: Row) -> list[Attempt]:
             Attempt(
                 number if past["worker"] else None,
                 past["worker"],
-                past["began"],
-                past["ended"],
+                parse_datetime(past["ended"]) if past["ended"] else None,
                 past["error"]["class"],
                 at_rest.veil(text, reveal=False) or _cut(text, OF_AN_ERROR),
             )

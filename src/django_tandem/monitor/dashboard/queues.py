@@ -7,8 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from django_tandem.errors import ConfigurationError
-from django_tandem.monitor import project
-from django_tandem.monitor.dashboard import access, queue_facts
+from django_tandem.monitor.dashboard import access, project, queue_facts
 from django_tandem.monitor.dashboard.action import Declined, action
 from django_tandem.monitor.dashboard.page import page
 from django_tandem.queue import control
@@ -18,7 +17,7 @@ from django_tandem.queue import control
 def queues(request: HttpRequest) -> dict[str, Any]:
     """All queues."""
     try:
-        tandem, problem = project.tandem(), None
+        tandem, problem = project.configuration(), None
     except ConfigurationError as error:
         tandem, problem = None, str(error)
     counted = queue_facts.counts()
@@ -68,6 +67,6 @@ def _check(name: str) -> None:
 
 def _declared() -> set[str]:
     try:
-        return set(project.tandem().file.queues)
+        return set(project.configuration().file.queues)
     except ConfigurationError:
         return set()

@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 
 from django_tandem.errors import ConfigurationError
-from django_tandem.monitor import project
-from django_tandem.monitor.dashboard import masked
+from django_tandem.monitor.dashboard import masked, project
 from django_tandem.monitor.dashboard.page import page
 from django_tandem.monitor.dashboard.reading import MOST, dicts, rows
 from django_tandem.monitor.dashboard.wanted import STATES, UNFINISHED, Wanted, parse
@@ -155,7 +154,7 @@ def _took(job: Mapping[str, Any]) -> float | None:
 
 def _queues() -> list[str]:
     try:
-        return sorted(project.tandem().file.queues)
+        return sorted(project.configuration().file.queues)
     except ConfigurationError:
         return []
 

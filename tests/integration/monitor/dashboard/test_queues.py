@@ -54,7 +54,7 @@ def counts(**given):
 
 
 def row_of(text, name):
-    return re.search(rf'<tr>\s*<th scope="row">{name}\b.*?</tr>', text, re.DOTALL)[0]
+    return re.search(rf'<tr>\s*<th scope="row"[^>]*>{name}\b.*?</tr>', text, re.DOTALL)[0]
 
 
 def badges(text):
