@@ -38,8 +38,9 @@ class Hand:
     @property
     def is_to_write(self) -> bool:
         """Whether outcomes are to be written now: they are many, have waited, or nothing is held to wait for."""
-        outcomes = self.outcomes
-        return bool(outcomes and (not self.held or len(outcomes) >= MOST_HELD or outcomes[0].age_s > SETTLE_S))
+        if not (outcomes := self.outcomes):
+            return False
+        return not self.held or len(outcomes) >= MOST_HELD or outcomes[0].age_s > SETTLE_S
 
     def begin(self, lane: Lane) -> Job:
         """The first that fits `lane`, which there is: it runs from now on."""

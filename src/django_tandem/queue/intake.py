@@ -71,17 +71,16 @@ class Intake:
     def take(self, slot: int) -> Job | None:
         """The next job that this slot begins; waits for one. None: there will be no more."""
         while True:
-            lane = self.lanes.of(slot)
+            lane = self.lanes.by_slot[slot]
             if self._wants_exchange(lane):
                 self.exchange(lane)
             with self._lock:
-                if lane is not self.lanes.of(slot):
-                    continue
                 if lane.fitting(self._held):
                     return self.hand.begin(lane)
                 if self._closed:
                     return None
-                if not self._wants_exchange(lane) or self._exchanging.locked():
+                is_there = lane is self.lanes.by_slot[slot]  # and is woken there
+                if is_there and (not self._wants_exchange(lane) or self._exchanging.locked()):
                     lane.wait()
 
     def give(self, outcome: Outcome) -> None:
@@ -252,7 +251,7 @@ class Intake:
     def _wants_exchange(self, lane: Lane) -> bool:
         if self.broken is not None:
             return False
-        if self.hand.is_to_write:
+        if self.hand.outcomes and self.hand.is_to_write:
             return True
         if self.epoch is None or lane.dry:
             return False

@@ -15,8 +15,8 @@ from django_tandem.queue.yielding import PRESSING, USUAL, Split
 class Lanes:
     """So many threads are slots, those of `reserve` among them. Its owner holds `lock` where a method says so.
 
-    `above`: the lanes, beside the general one, that have slots now: those of slots that are closed to low priorities,
-    and the reserved.
+    `by_slot`: the lane that each slot is in. `above`: the lanes, beside the general one, that have slots now: those of
+    slots that are closed to low priorities, and the reserved.
     """
 
     def __init__(self, threads: int, reserve: Reserve, queues: Sequence[str], lock: threading.Lock) -> None:
@@ -28,10 +28,6 @@ class Lanes:
         for lane in self._every[1:]:
             self.general.horizons.followed_by(lane.horizons)
         self._order()
-
-    def of(self, slot: int) -> Lane:
-        """The lane that a slot is in, by its number from 0 on."""
-        return self._of[slot]
 
     @property
     def all(self) -> Sequence[Lane]:
@@ -88,4 +84,4 @@ class Lanes:
 
     def _order(self) -> None:
         self.above = tuple(lane for lane in self._every[1:] if lane.slots)
-        self._of = [lane for lane in self._every for _ in range(lane.slots)]
+        self.by_slot = [lane for lane in self._every for _ in range(lane.slots)]
