@@ -4,20 +4,21 @@ from pathlib import Path
 
 import pytest
 
+from django_tandem.queue.job import Job
 from django_tandem.queue.statements import statement, statements
 
-PACKAGES = ("django_tandem.queue", "django_tandem.pipeline")
+PACKAGES = ("django_tandem.queue", "django_tandem.pipeline", "django_tandem.monitor")
 STEPS = [
     (package, file.name.removesuffix(".sql"))
     for package in PACKAGES
     for file in sorted((files(package) / "sql").iterdir(), key=lambda file: file.name)
 ]
 SOURCES = {
-    package: "".join(path.read_text() for path in sorted(Path(str(files(package))).glob("*.py")))
+    package: "".join(path.read_text() for path in sorted(Path(str(files(package))).rglob("*.py")))
     for package in PACKAGES
 }
 # Whose statements are named by a parameter.
-BY_NAME = ("fence", "schedules", "run", "release")
+BY_NAME = ("fence", "schedules", "run", "release", "audit", "overview", "series")
 
 
 def test_a_statement_is_found_by_step_and_name_with_its_reason_and_without_its_end():
@@ -40,3 +41,9 @@ def test_every_statement_of_a_file_is_one_statement_and_used(package, step):
         source = SOURCES[package]
         called = f'"{step}", "{name}"' in source or (step in BY_NAME and f'"{name}"' in source)
         assert called, f"nobody uses {package}'s {step}.{name}"
+
+
+@pytest.mark.parametrize(("step", "name"), [("claim", "claim"), ("claim", "claim_at_least"), ("yield", "claim_usual")])
+def test_what_a_claim_returns_is_a_job(step, name):
+    returned = statement(step, name).decode().rpartition("RETURNING")[2]
+    assert tuple(returned.replace(",", " ").split()) == Job._fields

@@ -33,4 +33,4 @@ WHERE id = ANY (ARRAY(
     LIMIT %(count)s
 ))
 RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history,
-    expires_at, forgiven, limit_key, deaths;
+    expires_at, forgiven, limit_key, deaths, trace;
