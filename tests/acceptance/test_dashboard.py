@@ -1,8 +1,6 @@
 """The dashboard in a real browser: every page on an empty, a normal and a crowded day, wide and narrow, light and
 dark."""
 
-import itertools
-
 import pytest
 from playwright.sync_api import expect
 
@@ -51,16 +49,17 @@ LOOKS = {
 @pytest.mark.parametrize("state", LOOKS)
 def test_every_page(grace, day, state):
     day(state)
-    wrong, seen, kinds = [], [], set()
-    for (size, scheme), path in itertools.product(LOOKS[state], watching.pages()):
-        if grace.answers_to(path):
-            with grace.tab(size, scheme) as tab:
+    wrong, seen = [], []
+    for size, scheme in LOOKS[state]:
+        with grace.tab(size, scheme) as tab:
+            kinds = set()
+            for path in filter(grace.answers_to, watching.pages()):
                 grace.open(tab, path)
                 wrong += look(tab, for_barriers=True)
                 seen.append(path)
                 for kind, address in watching.led_to(tab).items():
-                    if (kind, scheme) not in kinds and grace.answers_to(address):
-                        kinds.add((kind, scheme))
+                    if kind not in kinds and grace.answers_to(address):
+                        kinds.add(kind)
                         grace.open(tab, address)
                         wrong += look(tab, for_barriers=True)
     assert wrong == []
@@ -71,8 +70,8 @@ def test_every_page(grace, day, state):
 def test_every_page_the_other_way_round(grace, day, size, scheme):
     day("normal")
     wrong = []
-    for path in filter(grace.answers_to, watching.pages()):
-        with grace.tab(size, scheme) as tab:
+    with grace.tab(size, scheme) as tab:
+        for path in filter(grace.answers_to, watching.pages()):
             grace.open(tab, path)
             wrong += look(tab, for_barriers=False)
     assert wrong == []
@@ -91,15 +90,15 @@ def test_what_a_person_opened_stays_while_the_page_is_renewed(grace, day):
         details.locator("summary").focus()
         tab.keyboard.press("Enter")
         expect(details).to_have_attribute("open", "")
-        tab.evaluate("window.canvas = document.querySelector('#plot-load canvas')")
+        tab.evaluate("window.canvas = document.querySelector('#plot-ready canvas')")
         with grace.database() as connection:
             connection.execute("UPDATE tandem_sample SET facts = jsonb_set(facts, '{host,cores}', '16')")
         ask_now(tab)
         expect(tab.locator("article", has_text="on work1").locator(".load")).to_contain_text("on 16")
         expect(details).to_have_attribute("open", "")
         expect(details.locator("summary")).to_be_focused()
-        assert tab.evaluate("canvas.isConnected && canvas === document.querySelector('#plot-load canvas')")
-        assert tab.evaluate("document.querySelectorAll('#plot-load canvas').length") == 1
+        assert tab.evaluate("canvas.isConnected && canvas === document.querySelector('#plot-ready canvas')")
+        assert tab.evaluate("document.querySelectorAll('#plot-ready canvas').length") == 1
 
 
 def test_it_asks_every_five_seconds_and_not_while_nobody_looks(grace, day):
