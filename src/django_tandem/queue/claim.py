@@ -8,8 +8,6 @@ from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
-from psycopg.types.numeric import Int8
-
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.horizons import Horizons, Range
 from django_tandem.queue.job import Job
@@ -91,9 +89,9 @@ def _find(
         "epoch": epoch,
         "queues": queues,
         "dues": dues,
-        "ids": list(map(Int8, ids)),  # the width of a list would be that of the first in the statement
+        "ids": ids,
         "until_dues": until_dues,
-        "until_ids": list(map(Int8, until_ids)),
+        "until_ids": until_ids,
         "count": count,
         **({} if least == LOWEST else {"least": least}),
     }

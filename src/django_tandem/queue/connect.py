@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 from django.db import connections
-from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
 from django_tandem.errors import DatabaseUnreachable
 
@@ -74,7 +74,9 @@ def connect(alias: str, *, purpose: str) -> Connection:
         connection: Connection = psycopg.connect(**params, autocommit=True, prepare_threshold=0)
     except psycopg.OperationalError as error:
         raise DatabaseUnreachable(f"the database {address(alias)} does not answer: {_first_line(error)}") from None
-    # One width for all integers, so that one prepared statement serves small ids and large ones.
+    # One width for all integers, so that one prepared statement serves small ids and large ones. Lists of them go as
+    # text: else a statement's second list would have the width of what is in its first.
+    connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     return connection
 

@@ -50,6 +50,13 @@ def test_statements_go_by_the_index_without_statistics(database):
     assert "Sort" not in plan
 
 
+@pytest.mark.parametrize("number", [0, 40_000, 2**40])
+def test_integers_are_bigints_whatever_comes_before_them(database, number):
+    query = "SELECT pg_typeof(%s)::text, pg_typeof(%s)::text, pg_typeof(%s)::text, %s::bigint[]"
+    found = database.execute(query, [number, [0], [number], [number]]).fetchone()
+    assert found == ("bigint", "bigint[]", "bigint[]", [number])
+
+
 def test_what_the_project_sets_for_its_connections_stays(configure):
     alias = configure(OPTIONS={"options": "-c statement_timeout=1234 -c TimeZone=Asia/Tokyo", "connect_timeout": 3})
     with connect(alias, purpose="test") as connection:
