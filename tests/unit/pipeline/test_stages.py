@@ -5,6 +5,7 @@ from typing import NamedTuple, get_args
 import pytest
 
 from django_tandem.config.schema import Event
+from django_tandem.monitor import alarms
 from django_tandem.pipeline import notices, stages
 from django_tandem.pipeline.stages import (
     Next,
@@ -153,6 +154,7 @@ def test_a_step_is_known_by_both_its_names():
 
 
 def test_one_may_be_told_of_every_state_that_people_do_something_about():
-    assert {state.value for state in notices.OF_RUNS} | {notices.ORPHAN} == set(get_args(Event))
+    of_alarms = {notices.ORPHAN, alarms.ALARM, alarms.OVER}
+    assert {state.value for state in notices.OF_RUNS} | of_alarms == set(get_args(Event))
     unheard = {RunState.WAITING, RunState.RUNNING, RunState.FORKING}
     assert set(notices.OF_RUNS) == set(RunState) - unheard
