@@ -22,6 +22,7 @@ LONGEST = (
     "tests/integration/queue/test_cut_worker.py",
     "tests/integration/serve/test_up.py",
     "tests/chaos/test_full_disk.py",
+    "tests/acceptance/test_dashboard.py",
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests import office as offices
+from tests.acceptance.watching import Watching, fill
 
 LENDOFFICE = offices.ROOT / "example" / "lendoffice"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -54,3 +55,17 @@ def lendoffice(tmp_path_factory):
     assert up.stop() == 0
     office.close()
     offices.drop_database(name)
+
+
+@pytest.fixture(scope="package")
+def grace(browser, lendoffice):
+    """A superuser of the lending office who has logged in."""
+    return Watching(browser, lendoffice)
+
+
+@pytest.fixture(scope="module")
+def made_up(grace):
+    """What a module writes for somebody to look at is gone afterwards, and nothing is paused: others work there."""
+    yield
+    with grace.database() as connection:
+        fill(connection, "empty")

@@ -7,8 +7,10 @@ from playwright.sync_api import expect
 from psycopg.types.json import Jsonb
 
 from tests.acceptance import watching
-from tests.acceptance.watching import NARROW, WHO, Watching
+from tests.acceptance.watching import NARROW, WHO
 from tests.waiting import until
+
+pytestmark = pytest.mark.usefixtures("made_up")
 
 DIGEST, COMMIT = "5e" * 32, "5e1f" * 10
 SUMMARY = {
@@ -20,14 +22,6 @@ SUMMARY = {
     "dependencies": {"django": ["5.1", "5.2"]},
     "trial": [{"name": "project tests", "passed": True, "seconds": 4.2}],
 }
-
-
-@pytest.fixture(scope="module")
-def grace(browser, lendoffice):
-    one = Watching(browser, lendoffice)
-    yield one
-    with one.database() as connection:
-        watching.fill(connection, "empty")
 
 
 @pytest.fixture

@@ -5,17 +5,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.acceptance import watching
-from tests.acceptance.watching import NARROW, WIDE, Watching
+from tests.acceptance.watching import NARROW, WIDE
+
+pytestmark = pytest.mark.usefixtures("made_up")
 
 OVERVIEW = "/tandem/overview/"
-
-
-@pytest.fixture(scope="module")
-def grace(browser, lendoffice):
-    one = Watching(browser, lendoffice)
-    yield one
-    with one.database() as connection:
-        watching.fill(connection, "empty")
 
 
 @pytest.fixture
