@@ -11,6 +11,11 @@ from django_tandem.queue import fence, recurring, scheduler
 from django_tandem.queue.connect import connect
 
 RELEASE = "test"
+# Partitions of days that have passed: results of a test's past made them.
+_PAST = """
+    SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'tandem_result'::regclass
+        AND inhrelid::regclass::text ~ '[0-9]$' AND right(inhrelid::regclass::text, 8) < to_char(now(), 'YYYYMMDD')
+"""
 TABLES = (
     "tandem_job", "tandem_result", "tandem_server", "tandem_pause", "tandem_pressure", "tandem_schedule",
     "tandem_firing", "tandem_sample", "tandem_alarm", "tandem_audit", "auth_user_user_permissions",
@@ -39,6 +44,8 @@ def database(transactional_db, monkeypatch):
         for table in TABLES:
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         connection.execute("UPDATE tandem_fence SET release = NULL, epoch = 0")
+        for (partition,) in connection.execute(_PAST).fetchall():
+            connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(partition)))
 
 
 @pytest.fixture

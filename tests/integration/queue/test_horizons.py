@@ -101,7 +101,7 @@ def test_a_claim_walks_over_a_slice_of_what_has_died_and_not_over_all(dead, hand
     first, jobs = walked(index, take)
     assert (first >= DEAD, len(jobs)) == (True, 1)
     seen = []
-    while sum(seen) < 4 * DEAD:  # all was looked into, again and again
+    while sum(seen) < 10 * DEAD:  # all was looked into, again and again
         clock.more += 60.0  # whatever a look has cost is earned
         shared.nothing.using(priority=50).enqueue()
         read, jobs = walked(index, take)

@@ -34,7 +34,7 @@ class Work:
             "head_start": head_start(priority, DEFAULT_PATIENCE),
             "id": None,
             "run_after": datetime.now(timezone.utc) + timedelta(seconds=after_s),
-            **dict.fromkeys(("expires", "unique_key", "limit_key", "limit_most")),
+            **dict.fromkeys(("expires", "unique_key", "limit_key", "limit_most", "trace")),
         }
         how = statement("enqueue", "enqueue_as" if after_s else "enqueue")
         with psycopg.connect(self.office.database_url, autocommit=True) as connection:

@@ -7,6 +7,7 @@ import pytest
 
 from django_tandem.processes import published
 from django_tandem.processes.published import Published
+from tests.waiting import until
 
 
 def in_child(body):
@@ -46,13 +47,18 @@ def test_nothing_is_read_in_parts():
                 one.publish(bytes([65 + number % 26]) * (1000 * (number % 200)))
         finally:
             os._exit(0)
+    whole = []
+
+    def are_enough():
+        if content := one.read():
+            whole.append(content)
+        return len(whole) > 20
+
     try:
-        found = [one.read() for _ in range(300)]
+        until(are_enough, 30)
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    whole = [content for content in found if content]
-    assert len(whole) > 20
     assert all(len(set(content)) == 1 and len(content) % 1000 == 0 for content in whole)
 
 
