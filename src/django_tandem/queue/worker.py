@@ -255,6 +255,8 @@ class Worker:
                 self.ear.connection.close()
                 self.intake.hang_up(error)
                 self.ear.listen(self._connect_quick())
+                if self.orders.leaving:  # who waits to write what it did must not claim by the fence of before
+                    self.intake.epoch = None
                 self.intake.reconnected(self._connect())
                 self.orders.read_fence(self.ear.connection)
             except (psycopg.Error, DatabaseUnreachable):

@@ -59,16 +59,18 @@ WITH looked AS MATERIALIZED (
 SELECT ARRAY(SELECT id FROM looked WHERE fits ORDER BY id LIMIT %(count)s), count(*), max(id) FROM looked;
 
 -- name: these
--- What a list shows of jobs, newest first. `due`: of a scheduled one, when it becomes ready.
+-- What a list shows of jobs, newest first. `due`: of a scheduled one, when it becomes ready. Results one by one, by the
+-- index: of a day that was not analysed yet the database thinks that a list of ids is much of it, and reads it all.
 SELECT id, queue, task, priority, state, attempt, enqueued_at, CASE WHEN state = 0 THEN due END AS due,
     claimed_at AS began_at, NULL::timestamptz AS finished_at, cancelled_by, left(arguments, %(characters)s) AS arguments,
     NULL::text AS error
 FROM tandem_job WHERE id = ANY (%(ids)s::bigint[])
 UNION ALL
-SELECT id, queue, task, priority, state, attempt, enqueued_at, NULL, last_attempted_at, finished_at, NULL,
+SELECT result.id, queue, task, priority, state, attempt, enqueued_at, NULL, last_attempted_at, finished_at, NULL,
     left(arguments, %(characters)s),
     CASE WHEN state = 4 THEN history::json -> -1 -> 'error' ->> 'class' END
-FROM tandem_result WHERE id = ANY (%(ids)s::bigint[])
+FROM unnest(%(ids)s::bigint[]) AS wanted (id)
+CROSS JOIN LATERAL (SELECT * FROM tandem_result WHERE id = wanted.id LIMIT 1) AS result
 ORDER BY id DESC;
 
 -- name: running
