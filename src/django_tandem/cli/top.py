@@ -70,7 +70,7 @@ def _watch(drawn: Console, eyes: _Eyes) -> None:
                     return
                 facts, told = eyes.look(), foot
             except TandemError as error:
-                told = f"{error}; trying again"
+                told = f"trying again: {error}"
 
 
 class _Eyes:

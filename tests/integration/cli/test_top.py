@@ -171,8 +171,7 @@ def test_live_it_is_drawn_anew_until_somebody_ends_it(office, live):
         until(lambda one=one: "Back Office on office-1" in frames(one)[-1], 40)
     office.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tandem top'")
     for one in terminals:
-        # In a line or in two: the address of the database is as long as it is.
-        until(lambda one=one: any("trying again" in " ".join(frame.split()) for frame in frames(one)), 40)
+        until(lambda one=one: any("trying again" in frame for frame in frames(one)), 40)
         until(lambda one=one: "q ends it" in frames(one)[-1], 40)
     for one, end in zip(terminals, ("q", "\x03"), strict=True):
         one.press("x")

@@ -89,6 +89,7 @@ def walked(database):
     return walked
 
 
+@pytest.mark.long  # what it looks at depends on how long looks take, which is to be told apart from the machine first
 @pytest.mark.usefixtures("_small_slices")
 @pytest.mark.parametrize(("index", "least"), [("tandem_job_ready", claim.LOWEST), ("tandem_job_urgent", 50)])
 def test_a_claim_walks_over_a_slice_of_what_has_died_and_not_over_all(dead, hand, walked, clock, index, least):
