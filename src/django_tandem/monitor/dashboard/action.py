@@ -29,6 +29,9 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 # What forms carry beside what is asked for.
 _ABOUT_THE_FORM = ("csrfmiddlewaretoken", "next")
 
+# What the audit keeps of a form: so many fields, so many characters of each. Who is refused writes there too.
+FIELDS, KEPT = 50, 1000
+
 
 class Declined(TandemError):
     """What was asked for does not make sense, or not any more; nothing was done."""
@@ -46,7 +49,7 @@ def action(name: str, *, needs: str) -> Callable[[Act[P]], View[P]]:
     def decorate(act: Act[P]) -> View[P]:
         @functools.wraps(act)
         def view(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            asked = {key: str(value) for key, value in request.POST.items() if key not in _ABOUT_THE_FORM}
+            asked = {key: str(request.POST[key])[:KEPT] for key in _kept(request)}
             detail = {**{key: str(value) for key, value in kwargs.items()}, **asked}
             if (instead := access.turned_away(request, needs)) is not None:
                 _write_refusal(request, name, detail, instead)
@@ -66,6 +69,11 @@ def action(name: str, *, needs: str) -> Callable[[Act[P]], View[P]]:
         return _outside_transactions(cast("View[P]", require_POST(csrf_protect(view))))
 
     return decorate
+
+
+def _kept(request: HttpRequest) -> list[str]:
+    """The fields of the form that the audit keeps."""
+    return [key for key in request.POST if key not in _ABOUT_THE_FORM and len(key) <= KEPT][:FIELDS]
 
 
 def _outside_transactions(view: View[P]) -> View[P]:

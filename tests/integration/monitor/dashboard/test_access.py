@@ -100,3 +100,11 @@ def test_the_permissions_are_there_for_the_admin(database):
 def test_what_was_asked_for_is_written_too(ada):
     ada.act("/tandem/schedules/pause/x", why="because")
     assert audit.newest(1)[0].detail == {"name": "x", "why": "because"}
+
+
+def test_who_is_refused_does_not_fill_the_audit(person):
+    fields = dict.fromkeys((f"field{n}" for n in range(500)), "z")
+    person("see").act("/tandem/schedules/pause/x", why="y" * 100_000, **fields)
+    detail = audit.newest(1)[0].detail
+    assert len(detail["why"]) == 1000
+    assert len(detail) <= 51
