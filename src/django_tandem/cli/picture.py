@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markup import escape
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,10 @@ NARROWEST = 38
 LABEL = 11
 BAR = 10
 
+# Of a screen: rows of each list, and lines of its foot.
+MOST_ROWS = 12
+MOST_FOOT = 3
+
 # Marks are words too, where somebody sees no colour.
 LEVELS = {"bad": ("[red]✗[/]", "red"), "warn": ("[yellow]![/]", "yellow"), "good": ("[green]✓[/]", "green")}
 WORDS = {"overloaded": "bold red", "busy": "yellow", "calm": "green"}
@@ -27,14 +32,33 @@ WORDS = {"overloaded": "bold red", "busy": "yellow", "calm": "green"}
 NOTHING = "–"
 
 
-class Picture:
-    """What `monitor.picture` found. `most`: how many alarms, sentences, queues and runs are shown, None for all;
-    `foot`: a last line."""
+class Screenful:
+    """What `monitor.picture` found, on one screen: of what there may be much of as much as fits, and always `foot`."""
 
-    def __init__(self, facts: Facts, *, most: int | None = None, foot: str = "") -> None:
+    def __init__(self, facts: Facts, foot: str) -> None:
+        self._facts = facts
+        self._foot = foot
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        free = options.update(height=None)
+        foot = console.render_lines(Text(self._foot, style="dim"), free)[:MOST_FOOT]
+        room = max(0, console.height - len(foot))
+        for most in range(MOST_ROWS, 0, -1):
+            lines = console.render_lines(Picture(self._facts, most=most), free)
+            if len(lines) <= room:
+                break
+        for number, line in enumerate([*lines[:room], *foot]):
+            if number:
+                yield Segment.line()
+            yield from line
+
+
+class Picture:
+    """What `monitor.picture` found. `most`: how many alarms, sentences, queues and runs are shown, None for all."""
+
+    def __init__(self, facts: Facts, *, most: int | None = None) -> None:
         self._facts = facts
         self._most = most
-        self._foot = foot
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         facts = self._facts
@@ -55,8 +79,6 @@ class Picture:
         yield from self._runs()
         for text in facts["missing"]:
             yield _line("warn", text)
-        if self._foot:
-            yield Text(self._foot, style="dim")
 
     def _wrong(self) -> Iterator[RenderableType]:
         for one in self._cut(self._facts["alarms"]):

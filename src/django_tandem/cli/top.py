@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 EVERY_S = 2.0
 
-# Lines that servers and the rest take; what is left is shared by what there may be much of.
-FIXED_LINES = 16
-
 QUIT = b"qQ"
 
 
@@ -57,14 +54,13 @@ def _watch(drawn: Console, eyes: _Eyes) -> None:
     """Draw what there is to see every EVERY_S. What cannot be seen is said below what was seen last."""
     from rich.live import Live
 
-    from django_tandem.cli.picture import Picture
+    from django_tandem.cli.picture import Screenful
 
     facts, foot = eyes.look(), f"every {EVERY_S:g} s; q ends it"
     with _keys() as pressed, Live(console=drawn, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
         told = foot
         while True:
-            most = max(2, (drawn.height - FIXED_LINES) // 3)
-            live.update(Picture(facts, most=most, foot=told), refresh=True)
+            live.update(Screenful(facts, told), refresh=True)
             try:
                 if pressed(EVERY_S):
                     return

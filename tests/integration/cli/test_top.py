@@ -145,13 +145,15 @@ def frames(terminal):
 def live(office):
     """`tandem top` in a terminal of its own."""
     started = []
+    # How large it is, the terminal says, and not the runner of the tests.
+    variables = {name: value for name, value in office.variables().items() if name not in ("LINES", "COLUMNS")}
 
     def live(**options):
         started.append(
             Terminal(
                 [sys.executable, "-m", "django_tandem", "top"],
                 cwd=office.folder,
-                env={**office.variables(), "TERM": "xterm-256color"},
+                env={**variables, "TERM": "xterm-256color"},
                 **options,
             )
         )
@@ -163,7 +165,7 @@ def live(office):
 
 
 def test_live_it_is_drawn_anew_until_somebody_ends_it(office, live):
-    terminals = live(columns=80, lines=40), live(columns=80, lines=40)
+    terminals = live(columns=80, lines=24), live(columns=80, lines=40)
     for one in terminals:
         until(lambda one=one: "no server has told how it is" in frames(one)[-1], 40)
     write_samples(lambda query, values: office.query(query, *values))
@@ -173,6 +175,7 @@ def test_live_it_is_drawn_anew_until_somebody_ends_it(office, live):
     for one in terminals:
         until(lambda one=one: any("trying again" in frame for frame in frames(one)), 40)
         until(lambda one=one: "q ends it" in frames(one)[-1], 40)
+        assert len(frames(one)[-1].splitlines()) == one.lines
     for one, end in zip(terminals, ("q", "\x03"), strict=True):
         one.press("x")
         one.press(end)
