@@ -30,6 +30,11 @@ LONGEST = (
 os.setpriority(os.PRIO_PROCESS, 0, max(priority.NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than there are cores: tests wait for other processes, for sockets and for clocks half of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items):
     """Sort files by how long they take; all else stays in its order."""
     order = {path: number for number, path in enumerate(LONGEST)}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
-import socket
 from dataclasses import asdict
 
 import click
 
+from django_tandem.cli.audited import person, place
 from django_tandem.cli.project import json_option, with_queue
 
 digest_option = click.option("--digest", help="Only if the gate is for this digest.")
@@ -48,17 +46,3 @@ def _decide(what: str, run: int, digest: str | None, reason: str | None, *, as_j
         else:
             gate = approval.reject(connection, run, by=person(), via=place(), reason=reason, digest=digest)
     click.echo(json.dumps(plain(asdict(gate))) if as_json else f"run {run}: {gate}")
-
-
-def person() -> str:
-    """Who acts."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
-        return f"user {os.getuid()}"
-
-
-def place() -> str:
-    """From where."""
-    remote = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    return f"command line on {socket.gethostname()}" + (f", from {remote}" if remote else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from django_tandem.cli.audited import audited, person
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.errors import Refused
 
@@ -33,13 +33,14 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 @_filters
 @json_option
 @with_queue
+@audited("cancel jobs")
 def cancel(ids: tuple[int, ...], queue: str | None, task: str | None, every: bool, yes: bool, as_json: bool) -> None:
     """End unfinished jobs: those that wait at once, those that run by an interruption."""
     from django_tandem.queue import control
 
     jobs = _meant(ids, queue, task, every)
     _confirm(jobs, control.count(jobs).unfinished, "Cancel", yes=yes)
-    ended, asked = control.cancel(jobs, by=who())
+    ended, asked = control.cancel(jobs, by=f"{person()} (command line)")
     if as_json:
         click.echo(json.dumps({"ended": ended, "asked": asked}))
         return
@@ -51,6 +52,7 @@ def cancel(ids: tuple[int, ...], queue: str | None, task: str | None, every: boo
 @click.option("--error", help="Those that ended with this exception, by its dotted path.")
 @json_option
 @with_queue
+@audited("retry jobs")
 def retry(
     ids: tuple[int, ...], queue: str | None, task: str | None, every: bool, yes: bool, error: str | None, as_json: bool
 ) -> None:
@@ -76,17 +78,19 @@ def pausing(kind: Any) -> tuple[click.Command, click.Command]:
     @click.argument("name", metavar=kind.upper())
     @json_option
     @with_queue
+    @audited(f"pause {kind}")
     def pause(name: str, as_json: bool) -> None:
         from django_tandem.queue import control
 
         known = is_known(kind, name)
-        is_new = control.pause(kind, name, by=who())
+        is_new = control.pause(kind, name, by=f"{person()} (command line)")
         _say(kind, name, "paused", "is paused already", is_new=is_new, as_json=as_json, known=known)
 
     @click.command(help=f"Begin jobs of a paused {kind} again.")
     @click.argument("name", metavar=kind.upper())
     @json_option
     @with_queue
+    @audited(f"resume {kind}")
     def resume(name: str, as_json: bool) -> None:
         from django_tandem.queue import control
 
@@ -133,11 +137,3 @@ def _confirm(jobs: Jobs, found: int, what: str, *, yes: bool) -> None:
 
 def _number(jobs: int) -> str:
     return f"{jobs:,} job" + ("" if jobs == 1 else "s")
-
-
-def who() -> str:
-    """Who acts, for the record."""
-    try:
-        return f"{getpass.getuser()} (command line)"
-    except (KeyError, OSError):  # a user without a name
-        return "the command line"

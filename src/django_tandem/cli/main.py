@@ -14,6 +14,7 @@ from django_tandem.errors import TandemError
 COMMANDS: Mapping[str, str] = {
     "alarms": "django_tandem.cli.alarms:alarms",
     "approve": "django_tandem.cli.approve:approve",
+    "audit": "django_tandem.cli.audit:audit",
     "check": "django_tandem.cli.check:check",
     "config": "django_tandem.cli.config:config",
     "locks": "django_tandem.cli.locks:locks",

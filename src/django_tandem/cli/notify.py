@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from django_tandem.cli.approve import person
+from django_tandem.cli.audited import person
 from django_tandem.cli.project import json_option, with_queue
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.approve import person
+from django_tandem.cli.audited import person
 from django_tandem.cli.hook import hook
 from django_tandem.cli.notify import notify
 from django_tandem.cli.project import json_option, with_queue

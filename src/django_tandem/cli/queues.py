@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.control import is_known, pausing, who
+from django_tandem.cli.audited import audited, person
+from django_tandem.cli.control import is_known, pausing
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.errors import NotDrained
 
@@ -73,13 +74,14 @@ def list_queues(as_json: bool) -> None:
 @click.option("--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="No longer than this; 0 only looks.")
 @json_option
 @with_queue
+@audited("drain queue")
 def drain(name: str, wait: float | None, as_json: bool) -> None:
     """Pause QUEUE, and wait until none of its jobs runs. What waits stays."""
     from django_tandem.queue import control
 
     is_known("queue", name)
     with _progress(name, quiet=as_json) as show:
-        stands = control.drain(name, by=who(), wait=wait, on_look=show)
+        stands = control.drain(name, by=f"{person()} (command line)", wait=wait, on_look=show)
     if as_json:
         running = [job._asdict() for job in stands.running]
         facts = {"queue": name, "changed": stands.is_new, "drained": stands.is_empty, "running": running}

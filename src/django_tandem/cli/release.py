@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.approve import person, place
+from django_tandem.cli.audited import auditing, person, place
 from django_tandem.cli.project import config_option, json_option, with_queue
 from django_tandem.cli.servers import say_ended
 from django_tandem.cli.timeline import clock
@@ -135,8 +135,9 @@ def retire(name: str, as_json: bool, config_path: Path | None) -> None:
     from django_tandem.pipeline import servers
     from django_tandem.pipeline.ground import ground
 
-    ended = servers.retire(ground(read(config_path)), name)
-    say_ended(ended, as_json=as_json, nothing=f"nothing of {name} runs")
+    stands = ground(read(config_path))
+    with auditing("retire release", name=name):
+        say_ended(servers.retire(stands, name), as_json=as_json, nothing=f"nothing of {name} runs")
 
 
 def _print_current(console: Console, facts: dict[str, Any]) -> None:

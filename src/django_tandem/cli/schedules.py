@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.control import who
+from django_tandem.cli.audited import audited, person
 from django_tandem.cli.project import json_option, with_queue
 
 WIDE = 140
@@ -54,6 +54,7 @@ def list_schedules(as_json: bool) -> None:
 @click.argument("name", metavar="SCHEDULE")
 @json_option
 @with_queue
+@audited("run schedule")
 def run(name: str, as_json: bool) -> None:
     """Enqueue the task of SCHEDULE now, beside its times."""
     from django_tandem.queue import firing
@@ -66,11 +67,12 @@ def run(name: str, as_json: bool) -> None:
 @click.argument("name", metavar="SCHEDULE")
 @json_option
 @with_queue
+@audited("pause schedule")
 def pause(name: str, as_json: bool) -> None:
     """Let SCHEDULE not fire."""
     from django_tandem.queue import firing
 
-    changed = firing.pause(name, by=who())
+    changed = firing.pause(name, by=f"{person()} (command line)")
     _say(name, "paused", "is paused already", changed=changed, as_json=as_json)
 
 
@@ -78,6 +80,7 @@ def pause(name: str, as_json: bool) -> None:
 @click.argument("name", metavar="SCHEDULE")
 @json_option
 @with_queue
+@audited("resume schedule")
 def resume(name: str, as_json: bool) -> None:
     """Let SCHEDULE fire again, from its next time on."""
     from django_tandem.queue import firing

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from django_tandem.cli.audited import audited, auditing
 from django_tandem.cli.project import config_option, json_option, with_queue
 from django_tandem.errors import StillAlive
 
@@ -79,6 +80,7 @@ def list_servers(as_json: bool) -> None:
 @live_option
 @json_option
 @with_queue
+@audited("stop server")
 def stop(names: tuple[str, ...], orphans: bool, everything: bool, live: bool, as_json: bool) -> None:
     """End servers of this host: they finish what they run, and are killed when their drain is over."""
     if [bool(names), orphans, everything].count(True) != 1:
@@ -91,6 +93,7 @@ def stop(names: tuple[str, ...], orphans: bool, everything: bool, live: bool, as
 @live_option
 @json_option
 @with_queue
+@audited("drain server")
 def drain(names: tuple[str, ...], live: bool, as_json: bool) -> None:
     """Let servers of this host finish what they run, and end; none is killed here."""
     if not names:
@@ -123,7 +126,9 @@ def start(as_json: bool, config_path: Path | None) -> None:
     from django_tandem.pipeline import servers as of_hosts
     from django_tandem.pipeline.ground import ground
 
-    there = of_hosts.start(ground(read(config_path)))
+    stands = ground(read(config_path))
+    with auditing("start servers"):
+        there = of_hosts.start(stands)
     if as_json:
         click.echo(json.dumps(there))
         return

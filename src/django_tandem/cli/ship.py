@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from django_tandem.cli.approve import person, place
+from django_tandem.cli.audited import person, place
 from django_tandem.cli.progress import progress
 from django_tandem.cli.project import config_option, json_option
 

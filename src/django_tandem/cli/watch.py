@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from django_tandem.cli.approve import person, place
+from django_tandem.cli.audited import person, place
 from django_tandem.cli.project import config_option, json_option
 from django_tandem.cli.timeline import took
 

@@ -24,10 +24,14 @@ from django_tandem.serve import handed, lifeline
 
 VARIABLE = "TANDEM_DRIVER"
 
+# Who asked for a command, and from where, if that was nobody at a command line.
+ASKED_BY = "TANDEM_ASKED_BY"
+
 # A server has these, and nothing that it starts.
 _OF_A_SERVER = frozenset(
     {
         VARIABLE,
+        ASKED_BY,
         "TANDEM_CONFIG",
         "TANDEM_RELEASE",
         "TANDEM_ROLE",
@@ -59,13 +63,15 @@ class Driver:
         """Where things are on this host."""
         return Places(self.config.parent / ".tandem")
 
-    def start(self, words: Sequence[str], log_name: str) -> Path:
-        """Start `tandem WORDS`, as nobody's child; its log. Raises HostFailed where it does not start."""
+    def start(self, words: Sequence[str], log_name: str, asked_by: tuple[str, str] | None = None) -> Path:
+        """Start `tandem WORDS`, as nobody's child; its log. `asked_by`: who, and from where, for the audit of what it
+        does itself; what it starts would have that too. Raises HostFailed where it does not start."""
         log = self.places.log / f"{log_name}.log"
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             command = [self.python, "-m", "django_tandem", *words]
-            detach(command, cwd=self.config.parent, env=self.environment(), log=log)
+            env = self.environment() | ({ASKED_BY: json.dumps(asked_by)} if asked_by else {})
+            detach(command, cwd=self.config.parent, env=env, log=log)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise HostFailed(f"tandem {' '.join(words)} does not start here: {error}") from None
         return log

@@ -10,6 +10,7 @@ from django_tandem.cli import main
 
 NEED_A_PROJECT = [
     ("alarms",),
+    ("audit",),
     ("approve", "1"),
     ("check",),
     ("config", "show", "async"),

@@ -11,6 +11,7 @@ from django_tandem.monitor.changed import changed
 from django_tandem.monitor.condition import sentences
 from django_tandem.monitor.dashboard.charts import charts, frame, stretch, table
 from django_tandem.monitor.dashboard.page import page
+from django_tandem.monitor.dashboard.run import under_way
 from django_tandem.monitor.figures import card
 from django_tandem.monitor.moves import moves
 from django_tandem.monitor.series import SPANS
@@ -31,6 +32,7 @@ def overview(request: HttpRequest) -> dict[str, Any]:
     return {
         "span": span,
         "spans": IN_WORDS,
+        "open": under_way(),
         "sentences": sentences(fleet),
         "cards": [card(one, fleet) for one in sorted(fleet.servers, key=lambda one: (one.kind != "office", one.host))],
         "database": fleet.shared.get("database"),

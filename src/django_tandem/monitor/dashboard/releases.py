@@ -19,7 +19,6 @@ from django_tandem.queue import fence
 RUNS = 20
 # As many as pipeline.retain may say, and those that it keeps beside them.
 MOST_KEPT = 120
-MOST_OPEN = 10
 
 
 @page("releases")
@@ -32,7 +31,6 @@ def releases(request: HttpRequest) -> dict[str, Any]:
         since = fence.since(connection)
         live = built.named(connection, stands.release) if stands.release else None
         runs = ledger.newest_runs(connection, RUNS + 1, before=before)
-        under_way = ledger.newest_runs(connection, MOST_OPEN, only_open=True)
         kept = built.kept(connection, MOST_KEPT)
     return {
         "live": stands.release,
@@ -41,7 +39,7 @@ def releases(request: HttpRequest) -> dict[str, Any]:
         "was_built": live is not None,
         "differs": current.differs(seen, lambda one: one.cause),
         "servers": _servers(seen, live.manifest["settings"] if live else {}),
-        "open": [run.row(one) for one in under_way],
+        "open": run.under_way(),
         "runs": [run.row(one) for one in runs[:RUNS]],
         "older": runs[RUNS - 1].id if len(runs) > RUNS else None,
         "is_older": before is not None,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.http import Http404, HttpRequest
 
-from django_tandem.errors import RunNotFound
+from django_tandem.errors import NotMigrated, RunNotFound
 from django_tandem.monitor.dashboard import access, project
 from django_tandem.monitor.dashboard.action import Declined, action
 from django_tandem.monitor.dashboard.page import page
@@ -35,6 +36,7 @@ LOOKS = {
 }
 KINDS = {"ship": "", "rollback": "rollback to ", "activate": "activation of "}
 LONGEST_REASON = 1000
+MOST_OPEN = 10
 
 
 @page("releases", "run.html")
@@ -109,6 +111,13 @@ def resume(request: HttpRequest, *, run: int) -> str:
 def start(driver: Driver, run: int) -> None:
     """Start a driver of its own for a run. Raises HostFailed."""
     driver.start(["pipeline", "resume", str(run)], f"run-{run}")
+
+
+def under_way() -> list[dict[str, Any]]:
+    """The runs that are open, newest first; none where the pipeline's tables are not made yet."""
+    with suppress(NotMigrated), project.connection() as connection:
+        return [row(one) for one in ledger.newest_runs(connection, MOST_OPEN, only_open=True)]
+    return []
 
 
 def row(run: Run) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def _end(request: HttpRequest, what: str, server: str) -> str:
     command = ["servers", what, one.seen.name, *(["--live"] if also_live else [])]
     if (driver := project.driver()) is None:
         raise Declined(f"it cannot be done from here: in the project's folder, tandem {' '.join(command)}")
-    log = driver.start(command, LOG)
+    log = driver.start(command, LOG, asked_by=(access.person(request), access.place(request)))
     fleet.forget()
     within = " within its role's drain" if what == "stop" or one.seen.kept_by == "agent" else ""
     return f"{one.seen} is ending: it finishes what it runs{within}. Log: {log}"
