@@ -117,9 +117,10 @@ def fleet(connection: Connection) -> Mapping[str, Any]:
 
 
 def pages(connection: Connection, over: timedelta) -> list[Pages]:
-    """What each Back Office answered in this time."""
+    """What each Back Office answered in this time, of those that are still heard."""
     found = []
-    for role, host, timeouts, histograms in connection.execute(statement("alarm", "pages"), {"length": over}):
+    rows = connection.execute(statement("alarm", "pages"), {"length": over, "fresh": FRESH})
+    for role, host, timeouts, histograms in rows:
         whole = histogram.empty()
         for one in histograms:
             histogram.add(whole, one)

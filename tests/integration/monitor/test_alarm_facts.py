@@ -65,6 +65,7 @@ def test_pages_are_those_of_three_minutes_with_the_view_that_takes_most(found, s
     for ago in (2, 60, 170):
         sample({"pages": slow}, ago, "backoffice", "h1", 1)
     sample({"pages": {**slow, "timeouts": 50}}, 200, "backoffice", "h1", 1)
+    sample({"pages": slow}, 30, "backoffice", "gone", 3)
     sample({"pages": {"count": 0, "timeouts": 0}}, 2, "backoffice", "h2", 2)
     told = found()
     assert set(told) == {("slow pages", "backoffice on h1"), ("timeouts", "backoffice on h1")}

@@ -30,12 +30,12 @@ WHERE resolution = 5 AND server <> 0 AND at >= statement_timestamp() - %(fresh)s
 ORDER BY role, host, at DESC;
 
 -- name: pages
--- Of each Back Office: how many requests of the last while timed out, and how long each sample's took.
+-- Of each Back Office that is still heard: how many requests of the last while timed out, and how long each sample's took.
 SELECT role, host, coalesce(sum((facts #>> '{pages,timeouts}')::bigint), 0)::bigint,
     coalesce(jsonb_agg(facts #> '{pages,seconds}') FILTER (WHERE facts #> '{pages,seconds}' IS NOT NULL), '[]')
 FROM tandem_sample
 WHERE resolution = 5 AND server <> 0 AND at >= statement_timestamp() - %(length)s::interval AND facts ? 'pages'
-GROUP BY role, host ORDER BY role, host;
+GROUP BY role, host HAVING max(at) >= statement_timestamp() - %(fresh)s::interval ORDER BY role, host;
 
 -- name: slowest_view
 -- Of all time that a Back Office took for views, which took most.
