@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import selectors
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,6 +26,9 @@ class Channel:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
 
+        self._arrived = select.poll()  # unlike an epoll it is nothing of the kernel's that a fork would share
+        self._arrived.register(self._read, select.POLLIN)
+
     def send(self, piece: bytes) -> bool:
         """Whether there was room for it. What is too long for any datagram is dropped: it would never have room."""
         if len(piece) > LONGEST:
@@ -38,9 +41,7 @@ class Channel:
 
     def wait(self, seconds: float) -> bool:
         """Wait until something can be read, at most so long."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._read, selectors.EVENT_READ)
-            return bool(selector.select(seconds))
+        return bool(self._arrived.poll(seconds * 1000))
 
     def receive(self) -> Iterator[dict[str, Any]]:
         """What has arrived. Raises ValueError for what is not JSON, and goes on behind it the next time."""

@@ -39,8 +39,8 @@ LOOK_S = 0.5
 # What comes later is not in what was rolled up.
 LATE_S = 60
 
-# Between two pieces that are heard: they come in bursts.
-BREATH_S = 0.01
+# After what was heard: workers tell one after the other, and to wake up for each costs more than to hear it.
+BREATH_S = 0.1
 
 
 class Sampler:
