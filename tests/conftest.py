@@ -30,6 +30,7 @@ LONGEST = (
 os.setpriority(os.PRIO_PROCESS, 0, max(priority.NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """One more than there are cores: tests wait for other processes, for sockets and for clocks half of the time."""
     return (os.cpu_count() or 1) + 1

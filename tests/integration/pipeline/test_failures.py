@@ -156,7 +156,7 @@ def test_an_agent_that_is_killed_in_a_step_takes_nothing_with_it_for_good(shop, 
     psutil.Process(pid).kill()
     ended = driver.wait(LONG_S)
     live = shop.live()
-    assert live == (second if ended == 0 else before)
+    assert live == (second if ended == 0 else before), driver.output
     assert "Traceback" not in driver.output
     if step in (SWITCH, VERIFY):  # behind the switch both legs return, to servers of the release before
         assert {one["release"] for one in shop.servers()} == {live}

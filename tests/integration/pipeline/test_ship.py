@@ -13,6 +13,13 @@ from tests.integration.pipeline.shop import LONG_S, steps
 from tests.integration.serve.work import Work
 from tests.waiting import until
 
+# A Back Office that stands by only once a file is there.
+GATED = """
+import pathlib, time
+while not pathlib.Path({gate!r}).exists():
+    time.sleep(0.01)
+"""
+
 
 def test_commits_become_live_under_load_and_back_and_nothing_is_lost(office):
     first = office.ship()
@@ -185,12 +192,13 @@ def test_a_database_that_fails_under_a_driver_is_told_and_the_run_is_resumed(sho
 
 @pytest.mark.long
 def test_what_a_run_left_that_was_cancelled_without_a_driver_is_ended_by_the_next(shop):
-    before = shop.live()
-    left = shop.change()
+    before, gate = shop.live(), shop.folder / "gate"
+    left = shop.change(GATED.format(gate=str(gate)), "office/wsgi.py")
     driver = shop.start("ship")
     until(lambda: left in {one["release"] for one in shop.servers()} or driver.process.poll() is not None, LONG_S)
     driver.process.send_signal(signal.SIGKILL)
     driver.wait()
+    gate.touch()
     run = shop.json("pipeline", "list", "--open")[0]["id"]
     assert shop.tandem("pipeline", "cancel", str(run)).returncode == 0
     assert {one["release"] for one in shop.servers()} == {before, left}
@@ -203,10 +211,7 @@ def test_what_a_run_left_that_was_cancelled_without_a_driver_is_ended_by_the_nex
 @pytest.mark.long
 def test_what_a_cancelled_run_had_standing_by_is_ended(shop):
     before, gate = shop.live(), shop.folder / "gate"
-    shop.change(
-        f"\nimport pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists():\n    time.sleep(0.01)\n",
-        "office/wsgi.py",
-    )
+    shop.change(GATED.format(gate=str(gate)), "office/wsgi.py")
     driver = shop.start("ship")
     shop.began(PREPARE, driver)
     run = shop.json("pipeline", "list", "--open")[0]["id"]
