@@ -158,6 +158,18 @@ def test_when_the_agent_is_killed_its_servers_end_and_another_takes_its_place(of
     assert host.start("async", "r1")["pid"] != told["pid"]
 
 
+def test_what_an_agent_was_asked_when_it_died_another_does(root):
+    first = talk.tell(root, "servers", within_s=10)["pid"]
+    os.kill(first, signal.SIGSTOP)  # it takes the question, and never answers
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(talk.tell(root, "servers", within_s=60)))
+    asking.start()
+    until(lambda: sys._current_frames()[asking.ident].f_code.co_name == "readinto")  # it waits for the answer
+    os.kill(first, signal.SIGKILL)
+    asking.join(60)
+    assert [one["pid"] != first for one in answers] == [True]
+
+
 def test_of_two_agents_one_lives(root):
     started = [threading.Thread(target=talk.tell, args=(root, "servers"), kwargs={"within_s": 10}) for _ in range(4)]
     for one in started:

@@ -13,19 +13,32 @@ from typing import Any
 from django_tandem.errors import HostFailed
 from django_tandem.release.hosts.places import Places
 
-STARTS_S = 10.0
+# Where a release goes back, the machine may be busier than ever.
+STARTS_S = 60.0
 LOOK_EVERY_S = 0.02
 
 
 def tell(root: Path, verb: str, *, within_s: float, **facts: Any) -> dict[str, Any]:
-    """Have the agent of `root` do `verb`, and return its answer. It is started where none runs.
+    """Have the agent of `root` do `verb`, and return its answer. It is started where none runs; where it dies
+    before it answers, another is asked once more, for each verb may be done again.
 
     Raises HostFailed where it does not answer `within_s` seconds, or says what went wrong.
     """
     places = Places(root)
     if not is_there(root):
         _start(places)
+    try:
+        return _converse(places, verb, facts, within_s)
+    except _AgentDied:
+        if verb == "end":
+            raise
+    if not is_there(root):
+        _start(places)
     return _converse(places, verb, facts, within_s)
+
+
+class _AgentDied(HostFailed):
+    """Before it answered."""
 
 
 def is_there(root: Path) -> bool:
@@ -43,9 +56,10 @@ def _converse(places: Places, verb: str, facts: dict[str, Any], within_s: float)
             with wire.makefile("rb") as lines:
                 said = lines.readline()
     except OSError as error:
-        raise HostFailed(f"the agent of {places.root} does not answer to {verb!r}: {error}") from None
+        kind = _AgentDied if isinstance(error, (ConnectionError, FileNotFoundError)) else HostFailed
+        raise kind(f"the agent of {places.root} does not answer to {verb!r}: {error}") from None
     if not said:
-        raise HostFailed(f"the agent of {places.root} ended while it was to {verb}: see {places.log}/agent.log")
+        raise _AgentDied(f"the agent of {places.root} ended while it was to {verb}: see {places.log}/agent.log")
     answer: dict[str, Any] = json.loads(said)
     if "error" in answer:
         raise HostFailed(answer["error"])
