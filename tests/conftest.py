@@ -23,17 +23,13 @@ LONGEST = (
     "tests/integration/serve/test_up.py",
     "tests/chaos/test_full_disk.py",
     "tests/acceptance/test_dashboard.py",
+    "tests/acceptance/test_release.py",
+    "tests/docs/test_readme.py",
 )
 
 
 # What Tandem puts behind servers must not wait for the suite's other process.
 os.setpriority(os.PRIO_PROCESS, 0, max(priority.NICE, os.getpriority(os.PRIO_PROCESS, 0)))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers():
-    """One more than there are cores: tests wait for other processes, for sockets and for clocks half of the time."""
-    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):

@@ -1,5 +1,6 @@
 """What a built commit must pass: real processes in its own files, on a PostgreSQL that is gone afterwards."""
 
+import os
 from pathlib import Path
 
 import psutil
@@ -7,7 +8,7 @@ import psycopg
 import pytest
 
 from django_tandem.errors import Tampered
-from django_tandem.release import store
+from django_tandem.release import scratch, store
 from django_tandem.release.compatibility import Queued
 from django_tandem.release.trial import Live, trial
 from tests.office import SERVER
@@ -79,8 +80,10 @@ def errors(check):
 
 
 def databases():
+    """Those that trials of this process made: others make theirs on the same server."""
+    ours = f"%{scratch.NAME}_{os.getpid()}_%"
     with psycopg.connect(SERVER) as connection:
-        rows = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE '%tandem_trial_%'").fetchall()
+        rows = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [ours]).fetchall()
     return {name for (name,) in rows}
 
 
