@@ -158,6 +158,24 @@ def test_when_the_agent_is_killed_its_servers_end_and_another_takes_its_place(of
     assert host.start("async", "r1")["pid"] != told["pid"]
 
 
+def test_another_agent_waits_until_what_is_left_has_finished_its_work(office, host):
+    work, told = Work(office), host.start("async", "r1")
+    host.activate("r1")
+    job = work.hold("long")
+    work.begun("long")
+    os.kill(host.tell("servers")["pid"], signal.SIGKILL)
+    answers = []
+    starting = threading.Thread(target=lambda: answers.append(host.start("async", "r1")))
+    starting.start()
+    until(lambda: host.tell("servers")["pid"])
+    time.sleep(1)  # it tries in between, and is not to give up
+    assert psutil.pid_exists(told["pid"])
+    work.open()
+    starting.join(READY_S)
+    assert [one["pid"] != told["pid"] for one in answers] == [True]
+    assert [row[:2] for row in work.finished(1)] == [(job, 3)]
+
+
 def test_what_an_agent_was_asked_when_it_died_another_does(root):
     first = talk.tell(root, "servers", within_s=10)["pid"]
     os.kill(first, signal.SIGSTOP)  # it takes the question, and never answers

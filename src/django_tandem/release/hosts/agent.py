@@ -15,20 +15,28 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from django_tandem.errors import TandemError
+import psutil
+
+from django_tandem.errors import PortTaken, TandemError
 from django_tandem.processes import sockets
 from django_tandem.processes.postgres import start_embedded
 from django_tandem.release.hosts.places import Places
 from django_tandem.release.hosts.served import Served, Wanted
+from django_tandem.serve import handed
 
 logger = logging.getLogger("django_tandem.agent")
 
 LONGEST_LINE = 16 * 1024 * 1024
+
+# What servers of an agent that was killed are given to finish what they run: until then they listen.
+LEFT_S = 60.0
+LOOK_EVERY_S = 0.2
 
 
 class Agent:
@@ -39,6 +47,8 @@ class Agent:
         self._sockets: dict[str, socket.socket] = {}
         self._servers: dict[tuple[str, str], Served] = {}
         self._ended = asyncio.Event()
+        self._began = time.time()
+        self._starting = asyncio.Lock()
         # Servers hold the other end: it ends when this process does, and so do they.
         self._lifeline, self._held = os.pipe()
 
@@ -58,17 +68,32 @@ class Agent:
 
     async def start(self, wanted: Wanted) -> dict[str, Any]:
         """Start a server, unless it runs. Its address is bound by the first of them."""
+        async with self._starting:  # what is asked twice is started once, also where the address is waited for
+            return await self._start(wanted)
+
+    async def _start(self, wanted: Wanted) -> dict[str, Any]:
         known = self._servers.get(wanted.key)
         if known is None or not known.lives:
             if wanted.embedded is not None:
                 start_embedded(Path(wanted.embedded))  # it runs as long as this process does
             if wanted.address not in self._sockets:
-                self._sockets[wanted.address] = sockets.listen(wanted.address, f"roles.{wanted.role}")
+                self._sockets[wanted.address] = await self._listen(wanted)
             ask_at, log = self._places.server(*wanted.key), self._places.log / f"{wanted.role}.log"
             known = Served(wanted, self._sockets[wanted.address], ask_at, log, self._lifeline)
             self._servers[wanted.key] = known
             await known.start()
         return known.facts()
+
+    async def _listen(self, wanted: Wanted) -> socket.socket:
+        """Raises PortTaken where somebody else listens there, or the servers of an agent before this one go on."""
+        deadline = time.monotonic() + LEFT_S
+        while True:
+            try:
+                return sockets.listen(wanted.address, f"roles.{wanted.role}")
+            except PortTaken:
+                if time.monotonic() > deadline or not _are_left(self._places, self._began):
+                    raise
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def stop(self, role: str, release: str, drain_s: float) -> dict[str, Any]:
         """Let a server finish what it runs, at most `drain_s`, and end it. Where it was the last of its address, nobody
@@ -115,6 +140,17 @@ class Agent:
             logger.exception("%s failed", verb)
             return {"error": f"{type(error).__name__}: {error}"}
         return {"error": f"the agent does not know {verb!r}: it is of another version; end it, and ship again"}
+
+
+def _are_left(places: Places, since: float) -> bool:
+    """Whether a server lives that an agent of this root started before `since`."""
+    for process in psutil.process_iter(["status", "create_time"]):
+        with suppress(psutil.Error):  # another user's, or gone
+            asked_at = process.environ().get(handed.ASK_AT, "").removeprefix("unix:")
+            is_there = process.info["status"] != psutil.STATUS_ZOMBIE and process.info["create_time"] < since
+            if is_there and Path(asked_at).is_relative_to(places.run):
+                return True
+    return False
 
 
 def main(root: Path) -> int:
