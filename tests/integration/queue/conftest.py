@@ -42,7 +42,8 @@ def database(transactional_db):
         scheduler.make_partitions(connection)
         fence.activate(connection, RELEASE)
         yield connection
-        for table in ("tandem_job", "tandem_result", "tandem_server", "tandem_pause", "tandem_pressure", "auth_group"):
+        for table in ("tandem_job", "tandem_result", "tandem_server", "tandem_pause", "tandem_pressure",
+                      "tandem_audit", "auth_group"):  # fmt: skip
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         connection.execute("UPDATE tandem_fence SET release = NULL, epoch = 0")
 
