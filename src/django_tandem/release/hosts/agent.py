@@ -27,8 +27,7 @@ from django_tandem.errors import PortTaken, TandemError
 from django_tandem.processes import sockets
 from django_tandem.processes.postgres import start_embedded
 from django_tandem.release.hosts.places import Places
-from django_tandem.release.hosts.served import Served, Wanted
-from django_tandem.serve import handed
+from django_tandem.release.hosts.served import ASK_AT, Served, Wanted
 
 logger = logging.getLogger("django_tandem.agent")
 
@@ -146,7 +145,7 @@ def _are_left(places: Places, since: float) -> bool:
     """Whether a server lives that an agent of this root started before `since`."""
     for process in psutil.process_iter(["status", "create_time"]):
         with suppress(psutil.Error):  # another user's, or gone
-            asked_at = process.environ().get(handed.ASK_AT, "").removeprefix("unix:")
+            asked_at = process.environ().get(ASK_AT, "").removeprefix("unix:")
             is_there = process.info["status"] != psutil.STATUS_ZOMBIE and process.info["create_time"] < since
             if is_there and Path(asked_at).is_relative_to(places.run):
                 return True

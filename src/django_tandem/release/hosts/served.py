@@ -28,6 +28,9 @@ HARD_STOP_S = 10.0
 
 LONGEST_LOG = 20 * 1024 * 1024
 
+# Where it answers its agent; by this it is known whose it was.
+ASK_AT = "TANDEM_ASK_AT"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
@@ -112,7 +115,7 @@ class Served:
             **self.wanted.environment,
             "TANDEM_LISTEN_FD": str(listening),
             "TANDEM_LIFELINE_FD": str(lifeline),
-            "TANDEM_ASK_AT": str(self.ask_at),
+            ASK_AT: str(self.ask_at),
             "PYTHONUNBUFFERED": "1",
         }
         try:
