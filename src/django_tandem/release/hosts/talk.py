@@ -20,7 +20,7 @@ LOOK_EVERY_S = 0.02
 
 def tell(root: Path, verb: str, *, within_s: float, **facts: Any) -> dict[str, Any]:
     """Have the agent of `root` do `verb`, and return its answer. It is started where none runs; where it dies
-    before it answers, another is asked once more, for each verb may be done again.
+    before it has started a server, another is asked once more. Nothing else is a reason to begin one: it may be ended.
 
     Raises HostFailed where it does not answer `within_s` seconds, or says what went wrong.
     """
@@ -30,7 +30,7 @@ def tell(root: Path, verb: str, *, within_s: float, **facts: Any) -> dict[str, A
     try:
         return _converse(places, verb, facts, within_s)
     except _AgentDied:
-        if verb == "end":
+        if verb != "start":
             raise
     if not is_there(root):
         _start(places)
