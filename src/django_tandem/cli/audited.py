@@ -17,6 +17,9 @@ from django_tandem.errors import Refused, TandemError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# PostgreSQL, appendix A, Error Codes: disk_full.
+DISK_FULL = "53100"
+
 # What says how a command answers, and not what it does.
 _ABOUT_THE_ANSWER = ("as_json", "yes", "config_path")
 
@@ -64,6 +67,11 @@ def person() -> str:
         return f"user {os.getuid()}"
 
 
+def signature() -> str:
+    """What a job, a queue or a schedule keeps of who changed it."""
+    return f"{person()} (command line)"
+
+
 def place() -> str:
     """From where."""
     if (asked := _asked_by()) is not None:
@@ -81,8 +89,9 @@ def _asked_by() -> tuple[str, str] | None:
 
 
 def _begin(action: str, asked: Mapping[str, Any]) -> int | None:
-    """The entry; None where the monitor's tables are not made yet: who ends a server then must not be kept from it."""
-    from django.db import ProgrammingError
+    """The entry; None where the monitor's tables are not made yet, or a disk is full: who ends a server then must not
+    be kept from it."""
+    from django.db import OperationalError, ProgrammingError
 
     from django_tandem.monitor import audit
 
@@ -90,6 +99,12 @@ def _begin(action: str, asked: Mapping[str, Any]) -> int | None:
     try:
         return audit.write(person(), place(), action, detail)
     except ProgrammingError:
+        return None
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != DISK_FULL:
+            raise
+        reason = str(error).splitlines()[0]
+        click.echo(f"tandem: warning: not written into the audit, the database has no room: {reason}", err=True)
         return None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from django_tandem.cli.audited import audited, person
+from django_tandem.cli.audited import audited, signature
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.errors import Refused
 
@@ -40,7 +40,7 @@ def cancel(ids: tuple[int, ...], queue: str | None, task: str | None, every: boo
 
     jobs = _meant(ids, queue, task, every)
     _confirm(jobs, control.count(jobs).unfinished, "Cancel", yes=yes)
-    ended, asked = control.cancel(jobs, by=f"{person()} (command line)")
+    ended, asked = control.cancel(jobs, by=signature())
     if as_json:
         click.echo(json.dumps({"ended": ended, "asked": asked}))
         return
@@ -83,7 +83,7 @@ def pausing(kind: Any) -> tuple[click.Command, click.Command]:
         from django_tandem.queue import control
 
         known = is_known(kind, name)
-        is_new = control.pause(kind, name, by=f"{person()} (command line)")
+        is_new = control.pause(kind, name, by=signature())
         _say(kind, name, "paused", "is paused already", is_new=is_new, as_json=as_json, known=known)
 
     @click.command(help=f"Begin jobs of a paused {kind} again.")

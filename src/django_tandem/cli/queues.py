@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.audited import audited, person
+from django_tandem.cli.audited import audited, signature
 from django_tandem.cli.control import is_known, pausing
 from django_tandem.cli.project import json_option, with_queue
 from django_tandem.errors import NotDrained
@@ -81,7 +81,7 @@ def drain(name: str, wait: float | None, as_json: bool) -> None:
 
     is_known("queue", name)
     with _progress(name, quiet=as_json) as show:
-        stands = control.drain(name, by=f"{person()} (command line)", wait=wait, on_look=show)
+        stands = control.drain(name, by=signature(), wait=wait, on_look=show)
     if as_json:
         running = [job._asdict() for job in stands.running]
         facts = {"queue": name, "changed": stands.is_new, "drained": stands.is_empty, "running": running}

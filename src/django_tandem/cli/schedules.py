@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from django_tandem.cli.audited import audited, person
+from django_tandem.cli.audited import audited, signature
 from django_tandem.cli.project import json_option, with_queue
 
 WIDE = 140
@@ -72,7 +72,7 @@ def pause(name: str, as_json: bool) -> None:
     """Let SCHEDULE not fire."""
     from django_tandem.queue import firing
 
-    changed = firing.pause(name, by=f"{person()} (command line)")
+    changed = firing.pause(name, by=signature())
     _say(name, "paused", "is paused already", changed=changed, as_json=as_json)
 
 

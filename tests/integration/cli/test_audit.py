@@ -66,6 +66,26 @@ def test_what_is_refused_and_what_fails_is_there_with_the_reason(tandem, audited
     assert "say --yes" in told[2]["text"]
 
 
+@pytest.fixture
+def no_room(database):
+    """A database that has no room for the audit, as it says it."""
+    database.execute("""
+        CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'could not extend file "base/5/1259"' USING ERRCODE = 'disk_full'; END $$
+    """)
+    database.execute("CREATE TRIGGER no_room BEFORE INSERT ON tandem_audit EXECUTE FUNCTION no_room()")
+    yield
+    database.execute("DROP FUNCTION no_room CASCADE")
+
+
+def test_a_full_disk_keeps_nobody_from_acting(tandem, audited, no_room):
+    told = tandem("queues", "pause", "mail")
+    assert (told.returncode, told.stdout.strip()) == (0, "paused queue mail")
+    first = told.stderr.splitlines()[0]
+    assert first.startswith("tandem: warning: not written into the audit, the database has no room: could not extend")
+    assert audited() == []
+
+
 @pytest.mark.parametrize("words", [("tasks", "list"), ("queues", "list"), ("servers", "list"), ("status",)])
 def test_who_only_looks_is_not(tandem, audited, words):
     assert tandem(*words).returncode == 0

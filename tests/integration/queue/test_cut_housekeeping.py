@@ -171,11 +171,12 @@ DUTIES = (
     activate, take_the_fence, cancel, retry, pause, resume, pause_queue, resume_queue, sync_schedules, fire,
 )  # fmt: skip
 
-# Everything that may change, without ids and times.
 SESSIONS = """
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'tandem test of housekeeping'
 """
+
+# Everything that may change, without ids and times.
 STATE = """
     SELECT 'job', row_to_json(j)::text FROM (
         SELECT task, queue, state, attempt, forgiven, deaths, server IS NULL AS free, cancelled_by,
