@@ -205,7 +205,6 @@ def _handler(middleware: list[str]) -> Callable[[HttpRequest], HttpResponse]:
 
 
 def _sampler(channel: Any) -> Sampler:
-    from django_tandem.monitor import prometheus
     from django_tandem.monitor.sampler import Sampler
     from django_tandem.monitor.totals import Totals
     from django_tandem.serve.identity import Identity
@@ -216,7 +215,7 @@ def _sampler(channel: Any) -> Sampler:
     standing.tell("active")
     identity = Identity(id=1, role="backoffice", host="bench", pid=os.getpid(), release="bench", config_digest="")
     watched = Watched(alias="default", identity=identity, standing=standing, folder=Path.cwd())
-    return Sampler(watched, channel, Totals(), render=prometheus.render)
+    return Sampler(watched, channel, Totals())
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from django_tandem.queue.connect import Connection
 # Of the session that writes it; any number that nothing else has.
 LOCK = 0x7A4E_DE3F_1EE7
 
-# To count all jobs reads them all. It is done again after so many times what it took, so that it takes a quarter of a
+# To count all jobs reads them all. It is done again after so many times what it took, so that it takes a sixth of a
 # percent of one core.
-COUNT_PAUSE = 400
+COUNT_PAUSE = 600
 
 COUNTED = ("queues", "counted_at", "counted_s")
 SHARED = ("database", *COUNTED, "pressure")

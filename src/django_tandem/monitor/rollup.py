@@ -25,7 +25,7 @@ LOCK = 0x7A4E_DE20_11ED
 # Finer and coarser, in seconds.
 STEPS = ((5, 60), (60, 3600))
 
-# How long after its end a row is made: a server may be that late.
+# How long after its end a row is made: a server may be that late. So often it is looked for what is due.
 GRACE_S = 20
 
 # In one turn: after a pause it takes several.

@@ -23,7 +23,7 @@ from django_tandem.monitor.host import Host, Processes
 from django_tandem.monitor.looks import Look
 from django_tandem.monitor.nginx_log import NginxLog
 from django_tandem.monitor.store import SLOT_S, Store
-from django_tandem.monitor.totals import Render, Totals
+from django_tandem.monitor.totals import Totals
 from django_tandem.processes.board import Board
 from django_tandem.serve.watched import Watched
 
@@ -44,7 +44,7 @@ BREATH_S = 0.1
 
 
 class Sampler:
-    """`render` makes metrics of what a server has counted and of what it sees now."""
+    """`looks` are those of the server that comes first in a slot, at the whole fleet."""
 
     def __init__(
         self,
@@ -53,14 +53,12 @@ class Sampler:
         totals: Totals,
         *,
         nginx_log: NginxLog | None = None,
-        render: Render | None = None,
         looks: Mapping[str, Look] | None = None,
     ) -> None:
         self._watched = watched
         self._channel = channel
         self._totals = totals
         self._nginx_log = nginx_log
-        self._render = render
         self._looks = looks or {}
         self._store = Store(watched.alias, watched.identity)
         self._heard: dict[str, Any] = {}
@@ -104,16 +102,13 @@ class Sampler:
         facts = self._look()
         with self._going_on("count"):
             self._store.keep(facts)
-            self._totals.count(facts)
+            self._totals.count(facts, self._shared)
         with self._going_on("write"):
             slots = self._store.write()
             now = self._store.slot(time.monotonic())
             if late := [at for at in slots if now - at > LATE_S]:
                 rollup.again(self._store.connected(), late, now)
             self._see_to_the_fleet(now)
-        with self._going_on("metrics"):
-            if self._render is not None:
-                self._totals.publish(self._render, {**self._shared, **facts}, self._watched.identity)
 
     def _look(self) -> dict[str, Any]:
         """A sample of this server; parts that cannot be seen are missing. What was heard is in it, and begins anew."""
@@ -145,7 +140,8 @@ class Sampler:
     def _see_to_the_fleet(self, slot: int) -> None:
         connection = self._store.connected()
         if fleet.write(connection, slot):
-            rollup.turn(connection)
+            if slot % rollup.GRACE_S == 0:
+                rollup.turn(connection)
             for name, look in self._looks.items():
                 with self._going_on(name):
                     look(self._store.connected())  # the one before may have lost it

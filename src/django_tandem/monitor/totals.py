@@ -1,10 +1,13 @@
-"""Totals: what a server has counted since it began, which its keepers hand on to each other, and its metrics."""
+"""Totals: what a server has counted since it began, which its keepers hand on to each other, and its metrics.
+
+The keeper writes down what it counted; metrics are made of that by the process that is asked for them. A server that
+nobody scrapes makes none.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,56 +22,45 @@ Render = Callable[[Mapping[str, Any], Identity], bytes]
 
 MOST_BYTES = 1024 * 1024
 
-# Metrics are made again after so many times what making them took: a twentieth of a percent of one core.
-RENDER_PAUSE = 2000
-
 # Names that are counted by themselves; which they are does not change, so that no counter ever falls.
 MOST_NAMES = 200
 
-_FAMILY = b"\n# HELP "
+# Of what has names, what is not counted but so now.
+LEVELS = ("slots", "running", "coroutines")
 
 
 class Totals:
     """Made before the fork: what is counted outlives a keeper."""
 
     def __init__(self) -> None:
-        self._kept = Published(MOST_BYTES)
-        self._metrics = Published(MOST_BYTES)
+        self._written = Published(MOST_BYTES)
         self._counted: dict[str, Any] = {}
-        self._render_at = 0.0
-        self._told = False
+        self._made: tuple[bytes, bytes] | None = None
+        self._said = False
 
     def begin(self) -> None:
         """In a keeper: go on with what the one before it had counted."""
-        self._counted = json.loads(self._kept.read() or b"{}")
+        self._counted = json.loads(self._written.read() or b'{"counted": {}}')["counted"]
 
-    def count(self, facts: Mapping[str, Any]) -> None:
-        """Add a sample."""
+    def count(self, facts: Mapping[str, Any], shared: Mapping[str, Any]) -> None:
+        """In a keeper: add a sample, and write down what is counted and how it is now; `shared` is of the fleet."""
         for part, names in sums.NAMES.items():
             if part in facts:
                 add(self._counted.setdefault(part, {}), {**facts[part], names: self._known(part, names, facts)})
-        kept = sums.written(self._counted)
-        if len(kept) <= MOST_BYTES:
-            self._kept.publish(kept)
+        now = {name: facts[name] for name in facts if name not in sums.NAMES}
+        levels = {part: _levels(facts[part]) for part in sums.NAMES if part in facts}
+        self._write({"counted": self._counted, "now": {**shared, **now}, "levels": levels})
 
-    def publish(self, render: Render, facts: Mapping[str, Any], identity: Identity) -> None:
-        """Make metrics of what is counted, and of what `facts` say of now; unless that was done just now."""
-        if time.monotonic() < self._render_at:
-            return
-        began = time.monotonic()
-        now = dict(facts)
-        for part, names in sums.NAMES.items():
-            if part in facts:
-                gauges = {name: facts[part][name] for name in ("slots", "running", "coroutines") if name in facts[part]}
-                now[part] = {**self._counted.get(part, {names: {}}), **gauges}
-        content = self._bounded(render(now, identity))
-        if content:
-            self._metrics.publish(content)
-        self._render_at = time.monotonic() + RENDER_PAUSE * (time.monotonic() - began)
-
-    def metrics(self) -> bytes | None:
-        """What was published last."""
-        return self._metrics.read()
+    def metrics(self, render: Render, identity: Identity) -> bytes | None:
+        """In any process: what `render` makes of what was written down last, made once; None: nothing was yet."""
+        written = self._written.read()
+        if written is None:
+            return None
+        if self._made is None or self._made[0] != written:
+            parts = json.loads(written)
+            of_names = {part: {**parts["counted"][part], **levels} for part, levels in parts["levels"].items()}
+            self._made = (written, render({**parts["now"], **of_names}, identity))
+        return self._made[1]
 
     def _known(self, part: str, names: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Of the names of a sample those that have a place. What has none is in the whole all the same."""
@@ -77,11 +69,20 @@ class Totals:
         fresh = [name for name in facts[part].get(names, {}) if name not in there and name != sums.OTHERS][:room]
         return {name: one for name, one in facts[part].get(names, {}).items() if name in there or name in fresh}
 
-    def _bounded(self, content: bytes) -> bytes:
-        if len(content) <= MOST_BYTES:
-            return content
-        cut = content.rfind(_FAMILY, 0, MOST_BYTES)
-        if not self._told:
-            self._told = True
-            logger.warning("/-/metrics: %s bytes, more than %s: the last are left out", len(content), MOST_BYTES)
-        return content[: cut + 1] if cut > 0 else b""
+    def _write(self, parts: dict[str, Any]) -> None:
+        written = sums.written(parts)
+        if len(written) > MOST_BYTES:  # by queues: of views and tasks there are not that many
+            self._say(len(written))
+            now = {name: one for name, one in parts["now"].items() if name != "queues"}
+            written = sums.written({**parts, "now": now})
+        if len(written) <= MOST_BYTES:
+            self._written.publish(written)
+
+    def _say(self, length: int) -> None:
+        if not self._said:
+            self._said = True
+            logger.warning("/-/metrics: made of %s bytes, more than %s: queues are left out", length, MOST_BYTES)
+
+
+def _levels(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part[name] for name in LEVELS if name in part}

@@ -46,7 +46,6 @@ class Monitor:
             self._channel,
             self._totals,
             nginx_log=self._nginx_log(),
-            render=prometheus.render,
             looks=looks(self._tandem),
         )
         sampler.run(stop)
@@ -64,7 +63,8 @@ class Monitor:
 
     def metrics(self) -> bytes | None:
         """See Watcher."""
-        return self._totals.metrics()
+        assert self._watched is not None  # noqa: S101 - who is asked has begun
+        return self._totals.metrics(prometheus.render, self._watched.identity)
 
     def _nginx_log(self) -> NginxLog | None:
         """Of several Back Offices on a host the first one's server reads it."""

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from django_tandem.monitor import sums, totals
 from django_tandem.monitor.totals import Totals
 from tests.unit.serve.test_health import IDENTITY
@@ -18,58 +16,53 @@ def render(facts, identity):
     return json.dumps({"role": identity.role, **facts}).encode()
 
 
-@pytest.fixture
-def publish(monkeypatch):
-    """Count samples and publish; what is told then."""
-    monkeypatch.setattr(totals, "RENDER_PAUSE", 0)
-
-    def publish(one, *samples):
-        for facts in samples:
-            one.count(facts)
-        one.publish(render, samples[-1], IDENTITY)
-        return json.loads(one.metrics())
-
-    return publish
+def told(one, *samples, shared=None):
+    """Count samples; what is told then."""
+    for facts in samples:
+        one.count(facts, shared or {})
+    return json.loads(one.metrics(render, IDENTITY))
 
 
-def test_counts_add_up_and_levels_are_those_of_now(publish):
-    told = publish(Totals(), sample("a", "b", running=4), sample("a", running=1))
-    assert (told["pages"]["count"], told["pages"]["views"]["a"]["count"]) == (3, 2)
-    assert (told["tasks"]["running"], told["tasks"]["slots"], told["host"]) == (1, 4, {"cores": 2})
+def test_counts_add_up_and_levels_are_those_of_now():
+    found = told(Totals(), sample("a", "b", running=4), sample("a", running=1), shared={"database": {"waiting": 3}})
+    assert (found["pages"]["count"], found["pages"]["views"]["a"]["count"]) == (3, 2)
+    assert (found["tasks"]["running"], found["tasks"]["slots"]) == (1, 4)
+    assert (found["host"], found["database"], found["role"]) == ({"cores": 2}, {"waiting": 3}, IDENTITY.role)
 
 
-def test_a_keepers_successor_goes_on_counting(publish):
+def test_a_keepers_successor_goes_on_counting():
     one = Totals()
-    assert one.metrics() is None
-    publish(one, sample("a", "b"))
+    assert one.metrics(render, IDENTITY) is None
+    told(one, sample("a", "b"))
     one.begin()
-    assert publish(one, sample("b"))["pages"]["views"]["b"]["count"] == 2
+    assert told(one, sample("b"))["pages"]["views"]["b"]["count"] == 2
 
 
-def test_names_that_have_no_place_any_more_are_in_the_whole_only(publish, monkeypatch):
+def test_names_that_have_no_place_any_more_are_in_the_whole_only(monkeypatch):
     monkeypatch.setattr(totals, "MOST_NAMES", 2)
-    told = publish(Totals(), sample("a", "(others)"), sample("b", "c", "d"), sample("a", "d"))
-    assert {name: one["count"] for name, one in told["pages"]["views"].items()} == {"a": 2, "b": 1}
-    assert told["pages"]["count"] == 7
+    found = told(Totals(), sample("a", "(others)"), sample("b", "c", "d"), sample("a", "d"))
+    assert {name: one["count"] for name, one in found["pages"]["views"].items()} == {"a": 2, "b": 1}
+    assert found["pages"]["count"] == 7
 
 
-def test_what_is_too_long_is_cut_between_two_metrics(monkeypatch, caplog):
-    family = b"# HELP %s what it is\n# TYPE %s gauge\n%s 1\n"
-    monkeypatch.setattr(totals, "MOST_BYTES", 130)
+def test_more_queues_than_there_is_room_for_are_left_out(caplog):
+    queues = {f"queue-{number}": {"ready": number} for number in range(100_000)}
     one = Totals()
-    text = b"".join(family % (name, name, name) for name in (b"first", b"second", b"third"))
-    one.publish(lambda *_: text, {}, IDENTITY)
-    assert one.metrics() == b"".join(family % (name, name, name) for name in (b"first", b"second"))
-    one._render_at = 0.0
-    one.publish(lambda *_: b"x" * 131, {}, IDENTITY)
-    assert one.metrics().startswith(b"# HELP first")
+    for _ in range(2):
+        found = told(one, sample("a"), shared={"queues": queues, "database": {"waiting": 3}})
+        assert "queues" not in found
+        assert found["database"] == {"waiting": 3}
+    assert found["pages"]["count"] == 2
     assert caplog.text.count("left out") == 1
+    assert told(one, sample("a"), shared={"queues": {"default": {"ready": 1}}})["queues"] == {"default": {"ready": 1}}
 
 
-def test_metrics_that_take_long_are_made_seldom(monkeypatch):
+def test_metrics_are_made_when_they_are_asked_for_and_once_for_each_sample():
     made = []
     one = Totals()
-    monkeypatch.setattr(totals, "RENDER_PAUSE", 1e9)
-    for _ in range(3):
-        one.publish(lambda *_: made.append(1) or b"x", {}, IDENTITY)
-    assert made == [1]
+    for count in range(1, 3):
+        for _ in range(2):
+            one.count(sample("a"), {})
+        assert len(made) == count - 1
+        texts = {one.metrics(lambda *_: made.append(1) or b"x", IDENTITY) for _ in range(3)}
+        assert (texts, len(made)) == ({b"x"}, count)
