@@ -28,6 +28,7 @@ WORKERS, THREADS = 2, 4
 SERVERS = 4
 DRAIN_JOBS = 150_000
 BULK_JOBS = 100_000
+TOGETHER_JOBS = 30_000
 ROUNDS = 3
 PICKUPS = 300
 URGENT = 60
@@ -37,6 +38,7 @@ GOALS = {
     "drain_per_s": ("limit_claim_finish_per_s", 0.28),
     "enqueue_per_s": ("limit_insert_per_s", 0.75),
     "enqueue_in_transaction_per_s": (None, 15_000),
+    "enqueue_together_per_s": (None, 15_000),
     "bulk_per_s": (None, 150_000),
     "pickup_p50_ms": (None, 1.0),
     "urgent_p99_ms": (None, 6.0),
@@ -101,6 +103,7 @@ def _measurements(url: str, bench: Bench) -> dict[str, Callable[[], float]]:
         "enqueue_per_s": bench.enqueue_per_s,
         "limit_insert_in_transaction_per_s": lambda: limits.insert_in_transaction_per_s(url),
         "enqueue_in_transaction_per_s": bench.enqueue_in_transaction_per_s,
+        "enqueue_together_per_s": bench.enqueue_together_per_s,
         "limit_unnest_per_s": lambda: limits.unnest_per_s(url),
         "bulk_per_s": bench.bulk_per_s,
         "limit_notify_p50_ms": lambda: limits.notify_p50_ms(url),
@@ -183,6 +186,17 @@ class Bench:
         self.empty()
         with transaction.atomic():
             return self._rate(limits.SECONDS)
+
+    def enqueue_together_per_s(self) -> float:
+        """Jobs enqueued a second, one by one, in a block of together(), until they are committed."""
+        from django_tandem import together
+
+        self.empty()
+        began = time.monotonic()
+        with together():
+            for _ in range(TOGETHER_JOBS):
+                self.tasks.nothing.enqueue()
+        return TOGETHER_JOBS / (time.monotonic() - began)
 
     def bulk_per_s(self) -> float:
         """Jobs enqueued a second by enqueue_many."""

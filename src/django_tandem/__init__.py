@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from django_tandem.queue.recurring import cron
     from django_tandem.queue.retry import Retry
     from django_tandem.queue.task import TandemTask, task
+    from django_tandem.queue.together import together
 
-__all__ = ["Limit", "Retry", "TandemTask", "Unique", "cron", "lock", "task"]
+__all__ = ["Limit", "Retry", "TandemTask", "Unique", "cron", "lock", "task", "together"]
 
 # Looked up when asked for: to start a command or a worker must not load all of it.
 _HOME = {
@@ -26,6 +27,7 @@ _HOME = {
     "cron": "django_tandem.queue.recurring",
     "lock": "django_tandem.queue.lock",
     "task": "django_tandem.queue.task",
+    "together": "django_tandem.queue.together",
 }
 
 

@@ -26,6 +26,7 @@ from django_tandem.queue.tasks_api import (
     TaskResultDoesNotExist,
     task_enqueued,
 )
+from django_tandem.queue.together import open_block
 
 
 class TandemBackend(BaseTaskBackend):
@@ -107,6 +108,8 @@ class TandemBackend(BaseTaskBackend):
         """The result with this id. Raises TaskResultDoesNotExist, also for what cannot be an id, and for a job whose
         task cannot be imported here."""
         job = _as_id(result_id)
+        if (block := open_block(self.settings.database)) is not None:
+            block.write()
         row = None if job is None else results.read(self.settings.database, job)
         if row is None or row.backend != self.alias:
             raise TaskResultDoesNotExist(result_id)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from django_tandem.errors import AlreadyEnqueued, InvalidJob
-from django_tandem.queue import limits, prepared, spans
+from django_tandem.queue import limits, prepared, spans, stream
 from django_tandem.queue.arguments import Arguments, dump_arguments
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.encryption import digest
@@ -19,18 +19,16 @@ from django_tandem.queue.options import Options
 from django_tandem.queue.priority import head_start
 from django_tandem.queue.statements import statement
 from django_tandem.queue.states import State
+from django_tandem.queue.stream import copied
 from django_tandem.queue.task import TandemTask
 from django_tandem.queue.tasks_api import Task
 from django_tandem.queue.times import aware, for_django, from_epoch
+from django_tandem.queue.together import open_block
 
 _ENQUEUE = statement("enqueue", "enqueue")
 _ENQUEUE_AS = statement("enqueue", "enqueue_as")
 _ENQUEUE_OR_REPLACE = statement("enqueue", "enqueue_or_replace")
 _FIRST = statement("enqueue", "first")
-_RESERVE = statement("enqueue", "reserve")
-_COPY = statement("enqueue", "copy")
-_COPY_TRACED = statement("enqueue", "copy_traced")
-_ANNOUNCE = statement("enqueue", "announce")
 
 COPY_BATCH = 10_000
 
@@ -60,12 +58,16 @@ def enqueue(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 def _enqueue(
     task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Options, trace: str | None = None
 ) -> Enqueued:
-    run_after = aware(task.module_path, task.run_after, lambda: _reserve(options.database, 0)[1])
+    run_after = aware(task.module_path, task.run_after, lambda: stream.reserve(options.database, 0)[1])
     job = _job(task, args, kwargs, options)
     on_commit = _waits_for_another_database(options.database)
-    if not on_commit and run_after is None and trace is None and not _has_more(task):
-        job_id, at, _ = prepared.execute(options.database, _ENQUEUE, job)
-        return Enqueued(job_id, from_epoch(at))
+    if not on_commit and run_after is None and not _has_more(task):
+        if (block := open_block(options.database)) is not None:
+            job_id, now = block.add(job, trace)
+            return Enqueued(job_id, for_django(now))
+        if trace is None:
+            job_id, at, _ = prepared.execute(options.database, _ENQUEUE, job)
+            return Enqueued(job_id, from_epoch(at))
     job |= {"id": None, "run_after": run_after, "trace": trace, **_more(task, args, kwargs, options)}
     if on_commit:
         return _enqueue_on_commit(options.database, job)
@@ -141,7 +143,7 @@ def _enqueue_on_commit(database: str, job: Mapping[str, Any]) -> Enqueued:
             f"{job['task']}: it is unique, and a transaction on {DEFAULT_DB_ALIAS!r} is open while the queue is on "
             f"{database!r}; enqueue it in transaction.on_commit, when it can be told whether another is there"
         )
-    (job_id,), now = _reserve(database, 1)
+    (job_id,), now = stream.reserve(database, 1)
 
     def write() -> None:
         prepared.execute(database, _ENQUEUE_AS, {**job, "id": job_id})
@@ -153,10 +155,12 @@ def _enqueue_on_commit(database: str, job: Mapping[str, Any]) -> Enqueued:
 
 
 def once_written(database: str, tell: Callable[[], object]) -> None:
-    """Call `tell` when the job that was just enqueued is in the table: now, or when the caller's transaction on
-    another database commits."""
+    """Call `tell` when the job that was just enqueued is in the table: now, when the caller's transaction on another
+    database commits, or when the block of together() has ended."""
     if _waits_for_another_database(database):
         transaction.on_commit(tell, using=DEFAULT_DB_ALIAS)
+    elif (block := open_block(database)) is not None:
+        block.tells.append(tell)
     else:
         tell()
 
@@ -197,54 +201,30 @@ def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options, tr
     path, database = task.module_path, options.database
     texts = [_stored(dump_arguments(path, *pair, options.max_bytes), options) for pair in pairs]
     keys = [_more(task, *pair, options)["limit_key"] for pair in pairs] if _has_more(task) else []
-    ids, now = _reserve(database, len(pairs))
+    ids, now = stream.reserve(database, len(pairs))
     run_after = aware(path, task.run_after, lambda: now)
-    later = run_after is not None and run_after > now
-    due = run_after if later else now - head_start(task.priority, options.patience_of(task.queue_name))
+    later = run_after if run_after is not None and run_after > now else None
+    due = later or now - head_start(task.priority, options.patience_of(task.queue_name))
     expires_at, most = None, None
     if isinstance(task, TandemTask):
         expires_at = now + task.expires if task.expires else None
         most = task.limit.most if isinstance(task.limit, Limit) else None
     state = State.SCHEDULED if later else State.READY if most is None else State.LIMITED
-    before = "\t".join(map(_copied, (task.queue_name, path)))
-    after = "\t".join(map(_copied, (task.backend, task.priority, int(state), due, now, run_after, expires_at)))
-    end = "\n" if trace is None else f"\t{_copied(trace)}\n"
+    before = "\t".join(map(copied, (task.queue_name, path)))
+    after = "\t".join(map(copied, (task.backend, task.priority, int(state), due, now, run_after, expires_at)))
+    end = "\n" if trace is None else f"\t{copied(trace)}\n"
     ends = (
-        [f"{after}\t{_copied(key)}\t{_copied(most)}{end}" for key in keys]
+        [f"{after}\t{copied(key)}\t{copied(most)}{end}" for key in keys]
         if most
-        else [f"{after}\t\\N\t\\N{end}"] * len(ids)
+        else [f"{after}\t{stream.NONE}\t{stream.NONE}{end}"] * len(ids)
     )
-    rows = [f"{job}\t{before}\t{_copied(text)}\t{end}" for job, text, end in zip(ids, texts, ends, strict=True)]
-    with connections[database].cursor() as cursor:
-        # Django wraps the errors of its cursors' own methods, and copy is not one of them.
-        with (
-            connections[database].wrap_database_errors,
-            cursor.copy(_COPY if trace is None else _COPY_TRACED) as stream,
-        ):
-            stream.write("".join(rows))
-        if state is State.READY:
-            cursor.execute(_ANNOUNCE, {"queue": task.queue_name, "due": due, "priority": task.priority})
+    rows = [f"{job}\t{before}\t{copied(text)}\t{end}" for job, text, end in zip(ids, texts, ends, strict=True)]
+    stream.write(database, rows, traced=trace is not None)
+    if state is State.READY:
+        stream.announce(database, task.queue_name, due, task.priority)
     if most:
         limits.admit_on_commit(database, set(keys))
     return ids
-
-
-def _copied(value: Any) -> str:
-    """A value in the text format of COPY: postgresql.org, "COPY", "File Formats"."""
-    if value is None:
-        return r"\N"
-    text = str(value)
-    if "\\" not in text and text.isprintable():
-        return text
-    return text.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
-
-
-def _reserve(database: str, count: int) -> tuple[list[int], datetime]:
-    """New ids, and the time in UTC, by the database's clock."""
-    with connections[database].cursor() as cursor:
-        cursor.execute(_RESERVE, {"count": count})
-        ids, at = cursor.fetchone()
-        return ids or [], datetime.fromtimestamp(at, timezone.utc)
 
 
 def _waits_for_another_database(database: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from django.db import Error as DjangoError
 from django.db import connections, transaction
 
+from django_tandem import together
 from django_tandem.queue import limits
 from django_tandem.queue.tasks_api import task_backends
 from tests.integration.queue import policies, tasks
@@ -37,6 +38,13 @@ def in_a_transaction(tokens):
     yield tokens
 
 
+def all_together(tokens):
+    with together():
+        for token in tokens:
+            tasks.echo.enqueue(token)
+    yield tokens
+
+
 def in_bulk(task):
     def enqueue(tokens):
         task_backends["default"].enqueue_many(task, [((token,), {}) for token in tokens])
@@ -55,6 +63,7 @@ WAYS = {
     "replacing": one_by_one(policies.score_last),
     "limited": one_by_one(policies.ask),
     "in a transaction": in_a_transaction,
+    "together": all_together,
     "in bulk": in_bulk(tasks.echo),
     "limited, in bulk": in_bulk(policies.ask),
 }

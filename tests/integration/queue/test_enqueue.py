@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from django_tandem import together
 from django_tandem.errors import InvalidJob
 from django_tandem.queue import enqueue, run
 from django_tandem.queue.arguments import load_arguments
@@ -38,7 +39,17 @@ def arguments(job):
     return load_arguments(job["arguments"])
 
 
-ways = pytest.mark.parametrize("enqueue_two", [lambda: [shared.add.enqueue(n) for n in range(2)], partial(add_many, 2)])
+def add_two():
+    for n in range(2):
+        shared.add.enqueue(n)
+
+
+def add_two_together():
+    with together():
+        add_two()
+
+
+ways = pytest.mark.parametrize("enqueue_two", [add_two, add_two_together, partial(add_many, 2)])
 
 
 @ways
@@ -106,6 +117,15 @@ class TestOnAnotherDatabase:
         found = shared.add.get_result(result.id)
         assert dataclasses.asdict(found) == {**dataclasses.asdict(result), "enqueued_at": found.enqueued_at}
         assert result.enqueued_at <= found.enqueued_at
+
+    def test_a_block_of_together_waits_for_that_too(self, jobs):
+        with transaction.atomic():
+            with together():
+                shared.add.enqueue(1)
+            assert jobs() == []
+        with together():
+            shared.add.enqueue(2)
+        assert [arguments(job)[0] for job in jobs()] == [[1], [2]]
 
     def test_its_signal_is_sent_when_it_is_written(self, jobs):
         heard = []
