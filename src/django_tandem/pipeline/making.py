@@ -13,7 +13,7 @@ from django_tandem.pipeline.driving import Driving
 from django_tandem.pipeline.facts import plain
 from django_tandem.pipeline.releases import Release
 from django_tandem.pipeline.stages import APPROVAL, BUILD, SOURCE, TRIAL
-from django_tandem.pipeline.summary import Commit, Summary, changed_dependencies, changed_roles, changed_settings
+from django_tandem.pipeline.summary import Commit, Range, Summary, changed_dependencies, changed_roles, changed_settings
 from django_tandem.queue import calls, fence
 from django_tandem.release import build, source, trial
 from django_tandem.release.compatibility import Queued
@@ -27,9 +27,7 @@ MOST_COMMITS = 50
 def look(driving: Driving) -> None:
     """Which commits become live with the run's."""
     with driving.writing(SOURCE) as told:
-        run, live = driving.read(), live_release(driving)
-        told["since"] = live.commit if live else None
-        told["commits"] = _commits(driving, live.commit if live else None, run.commit)
+        told.update(_range(driving, live_release(driving), driving.read().commit))
 
 
 def make(driving: Driving) -> None:
@@ -106,8 +104,7 @@ def summary(driving: Driving, digest: str) -> Summary:
         (step.detail.get("checks", []) for step in reversed(steps) if step.stage == TRIAL.stage), []
     )
     return {
-        "since": live.commit if live else None,
-        "commits": _commits(driving, live.commit if live else None, new.commit),
+        **_range(driving, live, new.commit),
         "migrations": sorted(set(new.manifest["migrations"]) - set(before["migrations"])),
         "settings": changed_settings(before, new.manifest),
         "roles": changed_roles(before, new.manifest) if live else {},
@@ -124,9 +121,13 @@ def summary(driving: Driving, digest: str) -> Summary:
     }
 
 
-def _commits(driving: Driving, since: str | None, commit: str) -> list[Commit]:
-    found = source.log(driving.tandem.root, since, commit, most=MOST_COMMITS)
-    return [{"commit": one.commit, "author": one.author, "subject": one.subject} for one in found]
+def _range(driving: Driving, live: Release | None, commit: str) -> Range:
+    """What becomes live with `commit`: itself alone where the live one, with which it is compared, is not here."""
+    root, since = driving.tandem.root, live.commit if live else None
+    is_here = since is None or source.has(root, since)
+    found = source.log(root, since if is_here else None, commit, most=MOST_COMMITS if is_here else 1)
+    commits: list[Commit] = [{"commit": one.commit, "author": one.author, "subject": one.subject} for one in found]
+    return {"since": since, "since_is_here": is_here, "commits": commits}
 
 
 def _digest(driving: Driving) -> str:

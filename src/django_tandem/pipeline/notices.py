@@ -122,5 +122,6 @@ def _text(run: Run, more: Mapping[str, Any]) -> str:
 def _changes(more: Mapping[str, Any]) -> str:
     """How much the gate is about: ", 3 commits, 1 migration"."""
     summary = more.get("summary", {})
-    counts = [(len(summary.get(kind, ())), kind.removesuffix("s")) for kind in ("commits", "migrations")]
+    known = ("commits", "migrations") if summary.get("since_is_here", True) else ("migrations",)
+    counts = [(len(summary.get(kind, ())), kind.removesuffix("s")) for kind in known]
     return "".join(f", {count} {one}{'' if count == 1 else 's'}" for count, one in counts if count)

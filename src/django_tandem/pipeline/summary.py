@@ -28,13 +28,20 @@ class Check(TypedDict, total=False):
     text: str
 
 
-class Summary(TypedDict, total=False):
-    """What changes since the live release, as JSON. `since`: its commit, None where none is live; `settings`: what
-    changes, by role, with the values that may be shown; `roles`: those that are "new" or "gone"; `dependencies`: by
-    name, the versions before and after, None where it was not there or is not any more."""
+class Range(TypedDict, total=False):
+    """Which commits become live, newest first. `since`: the live one, None where none is; where it is not in the
+    repository, `since_is_here` is False, and of the commits only the newest is known."""
 
     since: str | None
+    since_is_here: bool
     commits: list[Commit]
+
+
+class Summary(Range, total=False):
+    """What changes since the live release, as JSON. `settings`: what changes, by role, with the values that may be
+    shown; `roles`: those that are "new" or "gone"; `dependencies`: by name, the versions before and after, None where it
+    was not there or is not any more."""
+
     migrations: list[str]
     settings: dict[str, list[Change]]
     roles: dict[str, Literal["new", "gone"]]

@@ -32,7 +32,10 @@ def dependencies(by_name: Mapping[str, Any]) -> list[str]:
 
 def since(summary: Mapping[str, Any]) -> str:
     """What a release is compared with."""
-    return f"since {summary['since'][:12]}" if summary.get("since") else "the first release"
+    if not summary.get("since"):
+        return "the first release"
+    lost = "; that commit is not in this repository (a shallow clone?), so those between are not known"
+    return f"since {summary['since'][:12]}" + ("" if summary.get("since_is_here", True) else lost)
 
 
 def _setting(one: Any) -> str:

@@ -97,9 +97,10 @@ def log(folder: Path, old: str | None, new: str, most: int = 200) -> list[Commit
     return [Commit(commit, author, int(at), subject) for commit, author, at, subject in rows]
 
 
-def contains(folder: Path, commit: str, ancestor: str) -> bool:
-    """Whether `commit` is `ancestor` or comes after it."""
-    return _git(folder, "merge-base", "--is-ancestor", ancestor, commit).ok
+def has(folder: Path, commit: str) -> bool:
+    """Whether `commit` (40 digits) is in the repository of `folder`: a shallow clone has not all, and one that was
+    rewritten may have lost it."""
+    return _git(folder, "cat-file", "-e", f"{commit}^{{commit}}").ok
 
 
 def changed(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 
 import psutil
@@ -132,10 +133,15 @@ def test_a_gate_says_which_settings_change_and_a_rejected_run_changes_nothing(sh
     shop.edit('CONN_MAX_AGE" = 600', 'CONN_MAX_AGE" = 60')
     shop.edit("the office's own", "another one", "office/settings.py")
     shop.append('\nEMAIL_HOST = "mail.example"\n', "office/settings.py")
+    # As in a shallow clone, the live commit is not there. Other tests need it again.
+    there = shop.repository.folder / ".git"
+    kept = there.rename(shop.folder.parent / "kept.git")
+    shop.repository.git("init", "--quiet", "--initial-branch=main")
     shop.repository.commit("a gate")
     driver = shop.start("ship")
     run = driver.says(r"tandem reject (\d+)", LONG_S)[1]
     for line in (
+        rf"since {before}; that commit is not in this repository \(a shallow clone\?\)",
         'all roles +EMAIL_HOST: "localhost" → "mail.example"',
         "async +DATABASES.default.CONN_MAX_AGE: 600 → 60",
         r"all roles +SECRET_KEY changed \(hidden\)",
@@ -144,6 +150,8 @@ def test_a_gate_says_which_settings_change_and_a_rejected_run_changes_nothing(sh
     assert shop.tandem("reject", run, "--reason", "not today").returncode == 0
     assert driver.wait(LONG_S) == 1
     assert "not today" in driver.output
+    shutil.rmtree(there)
+    kept.rename(there)
     assert shop.live() == before
     assert {one["release"] for one in shop.servers()} == {before}
 

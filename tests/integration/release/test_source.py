@@ -113,5 +113,12 @@ def test_the_log_between_two_commits(repository):
     assert len(source.log(repository.folder, None, third)) == 3
     assert source.log(repository.folder, third, first) == []
     assert source.committed_at(repository.folder, second) == 1_700_000_100
-    assert source.contains(repository.folder, third, first)
-    assert not source.contains(repository.folder, first, third)
+
+
+def test_a_commit_that_a_shallow_clone_has_not(repository, tmp_path):
+    first = repository.git("rev-parse", "HEAD")
+    repository.write("more", "1")
+    second = repository.commit("last")
+    repository.git("clone", "--quiet", "--depth=1", repository.folder.as_uri(), str(tmp_path / "shallow"))
+    assert [source.has(tmp_path / "shallow", one) for one in (first, second)] == [False, True]
+    assert [source.has(repository.folder, one) for one in (first, second)] == [True, True]

@@ -44,3 +44,16 @@ def test_what_changes_alike_in_all_roles_is_told_once():
 
 def test_rows_from_before_there_were_values_are_told():
     assert settings({"async": ["effective settings"], "backoffice": []}) == ["async  effective settings changed"]
+
+
+def commits(**summary):
+    return [Text.from_markup(line).plain for line in dict(changes(summary, took))["commits"]]
+
+
+def test_commits_are_told_since_the_live_one_wherever_it_is():
+    one = {"commit": "b" * 40, "author": "Ada", "subject": "last"}
+    told = f"{'b' * 12}  last  Ada"
+    assert commits(since=None, commits=[one]) == ["the first release", told]
+    assert commits(since="a" * 40, since_is_here=True, commits=[one]) == ["since " + "a" * 12, told]
+    lost = "; that commit is not in this repository (a shallow clone?), so those between are not known"
+    assert commits(since="a" * 40, since_is_here=False, commits=[one]) == ["since " + "a" * 12 + lost, told]
