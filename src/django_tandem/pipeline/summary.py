@@ -39,8 +39,8 @@ class Range(TypedDict, total=False):
 
 class Summary(Range, total=False):
     """What changes since the live release, as JSON. `settings`: what changes, by role, with the values that may be
-    shown; `roles`: those that are "new" or "gone"; `dependencies`: by name, the versions before and after, None where it
-    was not there or is not any more."""
+    shown; `roles`: those that are "new" or "gone"; `dependencies`: by name, the versions before and after, None where
+    it was not there or is not any more."""
 
     migrations: list[str]
     settings: dict[str, list[Change]]
