@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 
+# Images of containers set it. Here hundreds of Pythons are started, each of which would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test long lint format docs bench peers matrix acceptance browser pictures lock clean
 
 help:  ## What can be made here

@@ -16,15 +16,20 @@ def make_environment(uv: str, python: str, folder: Path) -> list[str]:
     return [uv, "venv", "--quiet", "--relocatable", "--python", python, str(folder)]
 
 
+# Once for all servers of all releases with the same lock file: else each of them compiles what it imports where
+# nothing may be written beside it, as PYTHONDONTWRITEBYTECODE says in many containers, and the first does elsewhere.
+_COMPILED = "--compile-bytecode"
+
+
 def sync_project(uv: str, python: str) -> list[str]:
     """What uv.lock says, without the project itself: that is the tree."""
-    return [uv, "sync", "--frozen", "--no-install-project", "--no-editable", "--python", python]
+    return [uv, "sync", "--frozen", "--no-install-project", "--no-editable", _COMPILED, "--python", python]
 
 
 def sync_requirements(uv: str, environment: Path, file: str, *, hashes: bool) -> list[str]:
     """What a file of requirements says, and nothing else."""
     required = ["--require-hashes"] if hashes else []
-    return [uv, "pip", "sync", "--python", str(environment / "bin" / "python"), *required, file]
+    return [uv, "pip", "sync", _COMPILED, "--python", str(environment / "bin" / "python"), *required, file]
 
 
 def check_requirements(uv: str, environment: Path) -> list[str]:

@@ -248,6 +248,8 @@ def test_a_commit_with_a_lock_file_is_built_in_its_environment(repository, requi
     built = repository.build()
     folder = repository.places.environments / built.manifest.environment
     assert (folder / "bin" / "python").is_file()
+    package = next(folder.glob("lib/python3*/site-packages/django_tandem"))
+    assert len(list(package.rglob("*.pyc"))) == len(list(package.rglob("*.py")))
     assert "pytest" not in built.manifest.dependencies
     assert built.manifest.dependencies["django-tandem"] == "0.1.0"
 
