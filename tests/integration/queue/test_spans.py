@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from django_tandem import together
 from django_tandem.errors import AlreadyEnqueued
 from django_tandem.queue import control, run, spans
 from django_tandem.queue.control import Jobs
@@ -164,6 +165,15 @@ def test_many_are_enqueued_in_one_span(recorded, hand, jobs):
     assert len({job["trace"] for job in jobs()}) == 1
     hand.work(3)
     assert [span.parent.span_id for span in named(recorded, "process default")] == [publish.context.span_id] * 3
+
+
+def test_jobs_of_a_block_have_a_span_each(recorded, hand, jobs):
+    with together():
+        for n in range(2):
+            shared.add.enqueue(n, n)
+    publishes = named(recorded, "publish default")
+    kept = [json.loads(job["trace"])["traceparent"].split("-")[2] for job in jobs()]
+    assert kept == [f"{publish.context.span_id:016x}" for publish in publishes]
 
 
 def test_a_job_with_a_key_has_its_trace_too(recorded, hand, jobs):

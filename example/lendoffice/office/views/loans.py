@@ -33,6 +33,8 @@ def index(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One loan: schedule, payments, ledger, letters."""
     loan = get_object_or_404(Loan.objects.select_related("borrower"), pk=pk)
+    # First the payments: one that is posted meanwhile is shown as waiting, and the page asks again until all is shown.
+    payments = list(loan.payments.all()[:40])
     lines = list(loan.installments.all())
     return render(
         request,
@@ -42,7 +44,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
             "lines": lines,
             "owed": sum(line.open_principal for line in lines),
             "next_line": next((line for line in lines if not line.is_paid), None),
-            "payments": loan.payments.all()[:40],
+            "payments": payments,
             "entries": Entry.objects.filter(payment__loan=loan).select_related("payment")[:80],
             "notices": loan.notices.all()[:12],
             "contract": Contract.objects.filter(loan=loan).defer("pdf").first(),
