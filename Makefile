@@ -28,7 +28,7 @@ demo: setup  ## The example as a monolith, then as two servers, under load; then
 test: setup  ## The suite, but for what takes minutes
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "not long"
 
-long: setup  ## What make test leaves out: every failure of a release, done for real; half an hour
+long: setup  ## What make test leaves out: every failure of a release, done for real; a quarter of an hour
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m long
 
 lint: setup  ## ruff, mypy, import directions

@@ -78,7 +78,8 @@ def test_samples_tell_of_real_requests_and_jobs_and_of_what_all_share(office, wo
     )  # fmt: skip
     assert (running, slots, processes) == ("1", "4", "4")
     shared = "SELECT facts FROM tandem_sample WHERE server = 0 AND resolution = 5 ORDER BY at DESC LIMIT 1"
-    until(lambda: office.query(shared)[0][0]["queues"]["default"]["running"] == 1, SEEN_S)
+    # Jobs are counted again after a while: the newest count may be from before these.
+    until(lambda: office.query(shared)[0][0]["queues"].get("default", {}).get("running") == 1, SEEN_S)
     assert office.query(shared)[0][0]["database"]["connections"] >= 4
 
     told = 'tandem_http_requests_total{code="5xx",view="office.urls.slow"} 1.0'
