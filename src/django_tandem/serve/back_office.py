@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connections
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from django_tandem.config.boot import boot
@@ -117,6 +119,13 @@ def _application(tandem: Tandem) -> WSGIApplication:
     return application
 
 
+def _load_pages() -> None:
+    """Import the views, which Django does when the first request comes: that one would wait for it, and at a switch all
+    workers are asked for the first time at once. In the worker, for views may open what processes must not share."""
+    with suppress(Exception):  # whatever a project raises: the first request tells it, as ever
+        _ = get_resolver().reverse_dict  # what `{% url %}` needs too
+
+
 def _run_gunicorn(
     options: BackOffice,
     listening: socket.socket,
@@ -143,6 +152,7 @@ def _run_gunicorn(
 
     class Refusing(ThreadWorker):
         def run(self) -> None:
+            _load_pages()
             if gate is not None:
                 gate.wait(self.age, self._lives)
             try:

@@ -179,3 +179,16 @@ def test_an_application_that_does_not_import_is_told_before_anything_runs(office
         "tandem: office.nowhere.application does not import: ModuleNotFoundError: No module named 'office.nowhere'"
     ]
     assert office.query("SELECT count(*) FROM tandem_server") == [(0,)]
+
+
+def test_its_views_are_imported_before_anybody_asks(office, back_office):
+    office.append('\nimport pathlib\n\npathlib.Path("imported").touch()\n', "office/urls.py")
+    back_office()
+    until(lambda: (office.folder / "imported").exists())
+
+
+def test_views_that_do_not_import_are_told_by_the_first_page(office, back_office):
+    office.append('\nraise ValueError("no views today")\n', "office/urls.py")
+    server = back_office()
+    assert office.get("/")[0] == 500
+    assert "no views today" in server.running.output
