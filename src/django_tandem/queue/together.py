@@ -107,13 +107,14 @@ class _Block:
         return job_id, at
 
     def write(self) -> None:
-        """Write what waits."""
-        rows, self._rows = self._rows, []
-        ready, self._ready = self._ready, {}
-        if rows:
-            stream.write(self._database, rows, traced=True)
-        for (queue, priority), due in ready.items():
+        """Write what waits. Where that fails it goes on waiting: the block's end, which writes too, fails then as well,
+        whoever has caught the first error."""
+        if self._rows:
+            stream.write(self._database, self._rows, traced=True)
+            self._rows = []
+        for (queue, priority), due in self._ready.items():
             stream.announce(self._database, queue, due, priority)
+        self._ready.clear()
 
 
 # Without run_after, expires_at, a limit's key and number.

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_tandem import together
@@ -89,6 +89,22 @@ def test_an_exception_that_leaves_the_block_leaves_no_job(jobs, monkeypatch):
                 shared.add.enqueue(n)
         shared.add.enqueue("after")
     assert first_arguments(jobs()) == ["before", "after"]
+
+
+def test_an_error_of_the_database_that_somebody_catches_is_not_the_end_of_it(jobs, monkeypatch):
+    monkeypatch.setattr(module, "MOST_WAITING", 2)
+
+    def enqueue():
+        with together():
+            shared.add.enqueue(1)
+            with suppress(DatabaseError), connections["default"].cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+            with suppress(DatabaseError):
+                shared.add.enqueue(2)
+
+    with pytest.raises(DatabaseError, match="aborted"):
+        enqueue()
+    assert jobs() == []
 
 
 def test_what_an_inner_transaction_takes_back_is_not_written(jobs):
