@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -152,7 +153,8 @@ def _run_gunicorn(
 
     class Refusing(ThreadWorker):
         def run(self) -> None:
-            _load_pages()
+            # Beside the thread that shows gunicorn a sign of life: else it replaces a worker that imports for long.
+            threading.Thread(target=_load_pages, name="tandem-pages", daemon=True).start()
             if gate is not None:
                 gate.wait(self.age, self._lives)
             try:
