@@ -17,9 +17,6 @@ from django_tandem.errors import Refused, TandemError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# PostgreSQL, appendix A, Error Codes: disk_full.
-DISK_FULL = "53100"
-
 # What says how a command answers, and not what it does.
 _ABOUT_THE_ANSWER = ("as_json", "yes", "config_path")
 
@@ -92,6 +89,7 @@ def _begin(action: str, asked: Mapping[str, Any]) -> int | None:
     """The entry; None where the monitor's tables are not made yet, or a disk is full: who ends a server then must not
     be kept from it."""
     from django.db import OperationalError, ProgrammingError
+    from psycopg.errors import DiskFull
 
     from django_tandem.monitor import audit
 
@@ -101,7 +99,7 @@ def _begin(action: str, asked: Mapping[str, Any]) -> int | None:
     except ProgrammingError:
         return None
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != DISK_FULL:
+        if not isinstance(error.__cause__, DiskFull):
             raise
         reason = str(error).splitlines()[0]
         click.echo(f"tandem: warning: not written into the audit, the database has no room: {reason}", err=True)

@@ -12,7 +12,7 @@ from django_tandem.monitor import sums
 from django_tandem.monitor.channel import Channel
 from django_tandem.monitor.facts import merge
 
-# Twice in what a sample is of: what is told costs by how many names it has, more than by how much there was of each.
+# Two messages a sample: what one costs grows with the names in it, less with how much there was of each.
 EVERY_S = 2.5
 
 # Of what was not summed up yet; beyond that the oldest is forgotten.

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+# Once for all servers of all releases with the same lock file: else each of them compiles what it imports where
+# nothing may be written beside it, as PYTHONDONTWRITEBYTECODE says in many containers, and the first does elsewhere.
+_COMPILED = "--compile-bytecode"
+
 
 def lock_check(uv: str, python: str, *, offline: bool) -> list[str]:
     """Whether uv.lock is what pyproject.toml asks for."""
@@ -14,11 +18,6 @@ def lock_check(uv: str, python: str, *, offline: bool) -> list[str]:
 def make_environment(uv: str, python: str, folder: Path) -> list[str]:
     """An empty environment that works where it is renamed to."""
     return [uv, "venv", "--quiet", "--relocatable", "--python", python, str(folder)]
-
-
-# Once for all servers of all releases with the same lock file: else each of them compiles what it imports where
-# nothing may be written beside it, as PYTHONDONTWRITEBYTECODE says in many containers, and the first does elsewhere.
-_COMPILED = "--compile-bytecode"
 
 
 def sync_project(uv: str, python: str) -> list[str]:

@@ -168,8 +168,9 @@ def test_another_agent_waits_until_what_is_left_has_finished_its_work(office, ho
     answers = []
     starting = threading.Thread(target=lambda: answers.append(host.start("async", "r1")))
     starting.start()
-    until(lambda: talk.is_there(root))
-    time.sleep(1)  # it tries in between, and is not to give up
+    log = Places(root).log / "agent.log"
+    until(lambda: "async waits for 127.0.0.1" in log.read_text())
+    assert starting.is_alive()
     assert psutil.pid_exists(told["pid"])
     work.open()
     starting.join(READY_S)

@@ -85,13 +85,16 @@ class Agent:
 
     async def _listen(self, wanted: Wanted) -> socket.socket:
         """Raises PortTaken where somebody else listens there, or the servers of an agent before this one go on."""
-        deadline = time.monotonic() + LEFT_S
+        deadline, is_told = time.monotonic() + LEFT_S, False
         while True:
             try:
                 return sockets.listen(wanted.address, f"roles.{wanted.role}")
             except PortTaken:
                 if time.monotonic() > deadline or not _are_left(self._places, self._began):
                     raise
+            if not is_told:
+                logger.info("%s waits for %s: servers of an agent before this one hold it", wanted.role, wanted.address)
+                is_told = True
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def stop(self, role: str, release: str, drain_s: float) -> dict[str, Any]:
