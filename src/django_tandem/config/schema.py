@@ -81,11 +81,12 @@ class RoleBase(Frozen):
 
 
 class BackOffice(RoleBase):
-    """A role that answers people. `timeout`: seconds after which a silent gunicorn worker is replaced."""
+    """A role that answers people. `timeout`: seconds after which a silent gunicorn worker is replaced. One that is idle
+    shows once a second that it lives, so a second would be too few."""
 
     kind: Literal["backoffice"] = "backoffice"
     bind: Address = "127.0.0.1:8000"
-    timeout: Seconds = 30.0
+    timeout: Annotated[float, Field(strict=True, ge=2, le=86_400)] = 30.0
 
 
 class Reserve(Frozen):

@@ -197,8 +197,8 @@ def test_views_that_do_not_import_are_told_by_the_first_page(office, back_office
 
 
 def test_views_that_take_longer_to_import_than_a_worker_may_be_silent_are_waited_for(office, back_office):
-    office.edit("[roles.backoffice]\n", "[roles.backoffice]\ntimeout = 1.0\n")
-    office.append("\nimport time\n\ntime.sleep(4)\n", "office/urls.py")
+    office.edit("[roles.backoffice]\n", "[roles.backoffice]\ntimeout = 2.0\n")
+    office.append("\nimport time\n\ntime.sleep(6)\n", "office/urls.py")
     server = back_office()
     assert office.get("/")[0] == 200
     assert "WORKER TIMEOUT" not in server.running.output

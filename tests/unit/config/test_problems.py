@@ -17,6 +17,7 @@ MISTAKES = {
     "[roles.async]\nthreads = 2.0": ["roles.async.threads: 2.0, expected a whole number"],
     "[roles.async]\nthreads = true": ["roles.async.threads: true, expected a whole number"],
     "[roles.async]\ndrain = 0": ["roles.async.drain: 0, expected more than 0"],
+    "[roles.backoffice]\ntimeout = 1.9": ["roles.backoffice.timeout: 1.9, expected at least 2"],
     "[roles.async]\ndrain = '30'": ["roles.async.drain: '30', expected a number"],
     "[roles.async]\ndrain = true": ["roles.async.drain: true, expected a number"],
     "[roles.async]\ndrain = 1e9": ["roles.async.drain: 1000000000.0, expected at most 86400"],
@@ -133,7 +134,7 @@ def test_all_mistakes_are_told_at_once(told):
         "tandem.toml: queues.x.strict: 'no', expected true or false",
         "tandem.toml: roles.async.threads: 0, expected at least 1",
         "tandem.toml: roles.async.queue: unknown key, expected queues",
-        "tandem.toml: roles.backoffice.timeout: -1, expected more than 0",
+        "tandem.toml: roles.backoffice.timeout: -1, expected at least 2",
     ]
 
 
