@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.horizons import Horizons, Range
@@ -16,6 +16,7 @@ from django_tandem.queue.statements import statement
 from django_tandem.queue.sweep import EVER
 
 _CLAIM = statement("claim", "claim")
+_CLAIM_IN_RANGES = statement("claim", "claim_in_ranges")
 _CLAIM_AT_LEAST = statement("claim", "claim_at_least")
 _RELEASE = statement("claim", "release")
 _POSTPONE = statement("claim", "postpone")
@@ -82,22 +83,20 @@ def _find(
     """What is ready in `ranges`, in the order of due."""
     if not ranges:
         return []
-    queues, dues, ids, until_dues, until_ids = map(list, zip(*ranges, strict=True))
-    parameters = {
-        "server": owner.server,
-        "worker": owner.worker,
-        "epoch": epoch,
-        "queues": queues,
-        "dues": dues,
-        "ids": ids,
-        "until_dues": until_dues,
-        "until_ids": until_ids,
-        "count": count,
-        **({} if least == LOWEST else {"least": least}),
-    }
-    how = _CLAIM if least == LOWEST else _CLAIM_AT_LEAST
+    parameters: dict[str, Any] = {"server": owner.server, "worker": owner.worker, "epoch": epoch, "count": count}
+    if least != LOWEST:
+        how, parameters = _CLAIM_AT_LEAST, {**parameters, **_columns(ranges), "least": least}
+    elif len(ranges) == 1:
+        how, parameters = _CLAIM, {**parameters, **next(iter(ranges))._asdict()}
+    else:
+        how, parameters = _CLAIM_IN_RANGES, {**parameters, **_columns(ranges)}
     rows = connection.execute(how, parameters, binary=True).fetchall()
     return sorted(map(Job._make, rows), key=_in_due_order)
+
+
+def _columns(ranges: Collection[Range]) -> dict[str, list[Any]]:
+    names = ("queues", "dues", "ids", "until_dues", "until_ids")
+    return dict(zip(names, map(list, zip(*ranges, strict=True)), strict=True))
 
 
 def claim_unpaused(

@@ -43,7 +43,10 @@ def test_every_statement_of_a_file_is_one_statement_and_used(package, step):
         assert called, f"nobody uses {package}'s {step}.{name}"
 
 
-@pytest.mark.parametrize(("step", "name"), [("claim", "claim"), ("claim", "claim_at_least"), ("yield", "claim_usual")])
+CLAIMS = [("claim", "claim"), ("claim", "claim_in_ranges"), ("claim", "claim_at_least"), ("yield", "claim_usual")]
+
+
+@pytest.mark.parametrize(("step", "name"), CLAIMS)
 def test_what_a_claim_returns_is_a_job(step, name):
     returned = statement(step, name).decode().rpartition("RETURNING")[2]
     assert tuple(returned.replace(",", " ").split()) == Job._fields

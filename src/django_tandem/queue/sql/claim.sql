@@ -1,6 +1,25 @@
 -- name: claim
--- The earliest due of the given queues, if the fence still stands where this server last saw it.
--- In ranges of (due, id), a queue: they keep the scan off row versions that a long transaction holds back.
+-- The earliest due of a queue, if the fence still stands where this server last saw it.
+-- In a range of (due, id): it keeps the scan off row versions that a long transaction holds back.
+UPDATE tandem_job
+SET state = 2, server = %(server)s, worker = %(worker)s, attempt = attempt + 1, claimed_at = statement_timestamp(),
+    replace_key = NULL
+WHERE id = ANY (ARRAY(
+    SELECT id FROM tandem_job
+    WHERE state = 1 AND queue = %(queue)s
+        AND (due, id) >= (%(due)s, %(id)s) AND (due, id) < (%(until_due)s, %(until_id)s)
+        AND (SELECT epoch FROM tandem_fence) = %(epoch)s
+        AND NOT EXISTS (SELECT FROM tandem_pause WHERE kind = 'queue' AND name = %(queue)s)
+    ORDER BY queue, due, id
+    LIMIT %(count)s
+    FOR UPDATE SKIP LOCKED
+))
+RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_at, run_after, started_at, claimed_at, history,
+    expires_at, forgiven, limit_key, deaths, trace;
+
+-- name: claim_in_ranges
+-- The same of several queues, or in several ranges of one. The statement above takes two thirds of this one's time: a
+-- worker that was idle is as much later with a job.
 UPDATE tandem_job
 SET state = 2, server = %(server)s, worker = %(worker)s, attempt = attempt + 1, claimed_at = statement_timestamp(),
     replace_key = NULL
@@ -27,7 +46,7 @@ RETURNING id, task, arguments, attempt, due, queue, priority, backend, enqueued_
     expires_at, forgiven, limit_key, deaths, trace;
 
 -- name: claim_at_least
--- The same of jobs of at least a priority, which is above 0: level by level, so that no backlog below it is walked over.
+-- In ranges, of jobs of at least a priority, which is above 0: level by level, so that no backlog below it is walked over.
 UPDATE tandem_job
 SET state = 2, server = %(server)s, worker = %(worker)s, attempt = attempt + 1, claimed_at = statement_timestamp(),
     replace_key = NULL
