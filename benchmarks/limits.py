@@ -29,6 +29,12 @@ UPDATE bare_job SET state = 1, worker = 1, claimed_at = now() WHERE id = ANY (AR
 """
 DELETE = "DELETE FROM bare_job WHERE id = ANY (%s)"
 INSERT = "INSERT INTO bare_job (task, arguments) VALUES (%s, %s::jsonb) RETURNING id"
+INSERT_AND_TELL = "INSERT INTO bare_job (task, arguments) VALUES (%s, '[]') RETURNING id, pg_notify('ping', task)"
+CLAIM_ONE = """
+UPDATE bare_job SET state = 1, worker = 1, claimed_at = now() WHERE id = (
+    SELECT id FROM bare_job WHERE state = 0 ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING id, task, arguments
+"""
 UNNEST = """
 INSERT INTO bare_job (task, arguments)
 SELECT task, arguments::jsonb FROM unnest(%s::text[], %s::text[]) AS new (task, arguments) RETURNING id
@@ -95,29 +101,49 @@ def unnest_per_s(url: str) -> float:
 
 def notify_p50_ms(url: str, times: int = 400) -> float:
     """Milliseconds from the call of NOTIFY to the listener in another process, the median."""
+    tell = "SELECT pg_notify('ping', %s)"
+    return _until_heard(url, times, 0.003, lambda cursor: cursor.execute(tell, (repr(time.monotonic()),)))
+
+
+def pickup_p50_ms(url: str, times: int, every_s: float) -> float:
+    """Milliseconds from the call that inserts a row and tells of it, in a commit, until the listener has claimed it,
+    which need not wait for the disk; the median. Both idle in between."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        _make_table(connection)
+    insert = lambda cursor: cursor.execute(INSERT_AND_TELL, (repr(time.monotonic()),))  # noqa: E731
+    return _until_heard(url, times, every_s, insert, claims=True)
+
+
+def _until_heard(
+    url: str, times: int, every_s: float, tell: Callable[[psycopg.Cursor[Any]], object], *, claims: bool = False
+) -> float:
     spawn = multiprocessing.get_context("spawn")
     heard, ready = spawn.Queue(), spawn.Event()
-    listener = spawn.Process(target=_listen, args=(url, times, ready, heard))
+    listener = spawn.Process(target=_listen, args=(url, times, ready, heard, claims))
     listener.start()
     _arrived(ready.wait(START_S))
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True, prepare_threshold=0) as connection:
+        cursor = connection.cursor()
         for _ in range(times):
-            connection.execute("SELECT pg_notify('ping', %s)", (repr(time.monotonic()),))
-            time.sleep(0.003)
+            tell(cursor)
+            time.sleep(every_s)
     delays = heard.get(timeout=START_S)
     listener.join()
     return statistics.median(delays)
 
 
-def _listen(url: str, times: int, ready: Event, heard: Any) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
+def _listen(url: str, times: int, ready: Event, heard: Any, claims: bool) -> None:
+    with psycopg.connect(url, autocommit=True, prepare_threshold=0) as connection:
+        connection.execute("SET synchronous_commit = off")
         connection.execute("LISTEN ping")
+        cursor, delays = connection.cursor(), list[float]()
         ready.set()
-        delays: list[float] = []
-        for notice in connection.notifies():
-            delays.append((time.monotonic() - float(notice.payload)) * 1000)
-            if len(delays) == times:
-                break
+        while len(delays) < times:
+            # A list: the connection is free for a statement when the generator has ended.
+            for notice in list(connection.notifies(stop_after=1)):
+                if claims:
+                    cursor.execute(CLAIM_ONE).fetchone()
+                delays.append((time.monotonic() - float(notice.payload)) * 1000)
         heard.put(delays)
 
 

@@ -30,7 +30,7 @@ DRAIN_JOBS = 150_000
 BULK_JOBS = 100_000
 TOGETHER_JOBS = 30_000
 ROUNDS = 3
-PICKUPS = 300
+PICKUPS, PICKUP_EVERY_S = 300, 0.02
 URGENT = 60
 BACKLOG, BACKLOG_S = 10_000, 0.005
 
@@ -47,6 +47,8 @@ GOALS = {
     "held_xmin_ratio": (None, 0.9),
     "four_servers_ratio": (None, 1.0),
 }
+
+_ARE_UP = "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name LIKE 'tandem worker %'"
 
 
 @click.command()
@@ -93,11 +95,11 @@ def prepare(url: str) -> Bench:
 def _measurements(url: str, bench: Bench) -> dict[str, Callable[[], float]]:
     """All figures by name, in the order in which a round takes them: limit and queue side by side."""
     return {
+        "held_xmin_drain_per_s": bench.drain_beside_a_transaction_per_s,
         "limit_claim_finish_per_s": lambda: limits.claim_finish_per_s(url),
         "drain_per_s": bench.drain_per_s,
         "cpu_s_per_1k": lambda: bench.cpu_s_per_1k,
         "rss_mb_per_worker": lambda: bench.rss_mb_per_worker,
-        "held_xmin_drain_per_s": bench.drain_beside_a_transaction_per_s,
         "four_servers_drain_per_s": lambda: bench.drain_per_s(SERVERS),
         "limit_insert_per_s": lambda: limits.insert_per_s(url),
         "enqueue_per_s": bench.enqueue_per_s,
@@ -107,6 +109,7 @@ def _measurements(url: str, bench: Bench) -> dict[str, Callable[[], float]]:
         "limit_unnest_per_s": lambda: limits.unnest_per_s(url),
         "bulk_per_s": bench.bulk_per_s,
         "limit_notify_p50_ms": lambda: limits.notify_p50_ms(url),
+        "limit_pickup_p50_ms": lambda: limits.pickup_p50_ms(url, PICKUPS, PICKUP_EVERY_S),
         "pickup_p50_ms": bench.pickup_p50_ms,
         "urgent_p99_ms": bench.urgent_p99_ms,
         "claim_ms_1k_ready": lambda: bench.claim_ms(ready=1000),
@@ -144,11 +147,12 @@ class Bench:
         ]
 
     def drain_per_s(self, servers: int = 1) -> float:
-        """No-op jobs finished a second by so many servers, from the first begun to the last finished, by the database's
-        clock. No statistics are gathered after the jobs were enqueued."""
+        """No-op jobs finished a second by so many servers, which are up before, from the first begun to the last
+        finished, by the database's clock. No statistics are gathered after the jobs were enqueued."""
         self.empty()
-        self.backend.enqueue_many(self.tasks.nothing, (((), {}) for _ in range(DRAIN_JOBS)))
         with self.workers(servers) as workers:
+            self._wait(lambda: self._one(_ARE_UP)[0] == len(workers))
+            self.backend.enqueue_many(self.tasks.nothing, (((), {}) for _ in range(DRAIN_JOBS)))
             self._wait_until_drained()
             used = [psutil.Process(worker.pid) for worker in workers]
             self.cpu_s_per_1k = sum(sum(one.cpu_times()[:2]) for one in used) / DRAIN_JOBS * 1000
@@ -209,7 +213,7 @@ class Bench:
         """From the call of enqueue to the first line of the task, both workers idle, the median."""
         self.empty()
         with self.workers():
-            self._stamps(PICKUPS, every_s=0.02, priority=0)
+            self._stamps(PICKUPS, every_s=PICKUP_EVERY_S, priority=0)
         return statistics.median(stamps.read())
 
     def urgent_p99_ms(self, backlog: int = BACKLOG) -> float:

@@ -72,6 +72,8 @@ class _Block:
         self._rows: list[str] = []
         # The earliest due by queue and priority, of what is not announced.
         self._ready: dict[tuple[str, int], datetime] = {}
+        # By queue, task, backend and priority: see _kind.
+        self._kinds: dict[tuple[str, str, str, int], tuple[str, str]] = {}
         self._ids: deque[int] = deque()
         self._next = FEW_IDS
         # The database's time, and the monotonic one when it told that.
@@ -88,20 +90,13 @@ class _Block:
         told, read_at = self._told
         at = told + timedelta(seconds=monotonic() - read_at)
         due, job_id = at - job["head_start"], self._ids.popleft()
-        self._ready.setdefault((job["queue"], job["priority"]), due)
-        self._rows.append(
-            "\t".join(
-                (
-                    str(job_id),
-                    stream.copied(job["queue"]),
-                    stream.copied(job["task"]),
-                    stream.copied(job["arguments"]),
-                    stream.copied(job["backend"]),
-                    _PLAIN % (job["priority"], State.READY, due, at),
-                    f"{stream.copied(trace)}\n",
-                )
-            )
-        )
+        kind = (job["queue"], job["task"], job["backend"], job["priority"])
+        if kind not in self._kinds:
+            self._kinds[kind] = _kind(*kind)
+            self._ready.setdefault((job["queue"], job["priority"]), due)
+        before, after = self._kinds[kind]
+        arguments, traced = stream.copied(job["arguments"]), stream.NONE if trace is None else stream.copied(trace)
+        self._rows.append(f"{job_id}{before}{arguments}{after}{due}\t{at}{_PLAIN}{traced}\n")
         if len(self._rows) >= MOST_WAITING:
             self.write()
         return job_id, at
@@ -115,10 +110,18 @@ class _Block:
         for (queue, priority), due in self._ready.items():
             stream.announce(self._database, queue, due, priority)
         self._ready.clear()
+        self._kinds.clear()
 
 
-# Without run_after, expires_at, a limit's key and number.
-_PLAIN = "\t".join(("%d", "%d", "%s", "%s", *4 * [stream.NONE]))
+# Without run_after, expires_at, a limit's key and number; what is before a row's trace.
+_PLAIN = "\t".join(("", *4 * [stream.NONE], ""))
+
+
+def _kind(queue: str, task: str, backend: str, priority: int) -> tuple[str, str]:
+    """What the rows of all such jobs have in common: before their arguments, and after them."""
+    before = "\t".join(("", stream.copied(queue), stream.copied(task), ""))
+    return before, "\t".join(("", stream.copied(backend), str(priority), str(int(State.READY)), ""))
+
 
 # By Django's wrapper, which belongs to one thread.
 _blocks: WeakKeyDictionary[Any, _Block] = WeakKeyDictionary()
