@@ -377,6 +377,7 @@ class TestPause:
         until(lambda: begun(path))
         held = shared.nothing.enqueue()
         control.pause("queue", "default", by="Ada")
+        until(lambda: (held.id, State.READY) in [(str(job["id"]), State(job["state"])) for job in jobs()])
         path.unlink()
         assert first.id in finished(61)
         assert [(str(job["id"]), State(job["state"])) for job in jobs()] == [(held.id, State.READY)]
