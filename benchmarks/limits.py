@@ -136,8 +136,9 @@ def _listen(url: str, times: int, ready: Event, heard: Any, claims: bool) -> Non
     with psycopg.connect(url, autocommit=True, prepare_threshold=0) as connection:
         connection.execute("SET synchronous_commit = off")
         connection.execute("LISTEN ping")
-        cursor, delays = connection.cursor(), list[float]()
+        cursor = connection.cursor()
         ready.set()
+        delays: list[float] = []
         while len(delays) < times:
             # A list: the connection is free for a statement when the generator has ended.
             for notice in list(connection.notifies(stop_after=1)):

@@ -95,7 +95,7 @@ class _Block:
             self._kinds[kind] = _kind(*kind)
             self._ready.setdefault((job["queue"], job["priority"]), due)
         before, after = self._kinds[kind]
-        arguments, traced = stream.copied(job["arguments"]), stream.NONE if trace is None else stream.copied(trace)
+        arguments, traced = stream.copied(job["arguments"]), stream.copied(trace)
         self._rows.append(f"{job_id}{before}{arguments}{after}{due}\t{at}{_PLAIN}{traced}\n")
         if len(self._rows) >= MOST_WAITING:
             self.write()
