@@ -5,6 +5,8 @@ import time
 import pytest
 from django.db import connection, transaction
 
+from django_tandem.queue.intake import Intake
+from django_tandem.queue.priority import NO_RESERVE
 from django_tandem.queue.tasks_api import task_backends
 from tests import jobs as shared
 from tests.integration.queue.conftest import state_of
@@ -90,3 +92,15 @@ def test_what_is_held_behind_a_long_job_goes_back_soon_and_stays_there(start_wor
     left, since = waiting(), time.monotonic()
     until(lambda: time.monotonic() - since > 1.2)  # the worker looks again meanwhile
     assert waiting() == left
+
+
+def test_what_is_held_goes_back_at_once_when_something_is_paused(hand, jobs):
+    """Not when it has become stale: until then a slot would begin it."""
+    intake = Intake(hand.connection, hand.owner, ["default"], 1, NO_RESERVE)
+    intake.epoch = 1
+    ids = [shared.add.enqueue(number).id for number in range(2)]
+    begun = intake.take(0)
+    assert state_of(jobs) == [("RUNNING", 1)] * 2
+    intake.pause(frozenset())
+    assert [(str(job["id"]), job["state"], job["attempt"]) for job in jobs()] == [(ids[0], 2, 1), (ids[1], 1, 0)]
+    assert str(begun.id) == ids[0]
