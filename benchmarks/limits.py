@@ -101,8 +101,7 @@ def unnest_per_s(url: str) -> float:
 
 def notify_p50_ms(url: str, times: int = 400) -> float:
     """Milliseconds from the call of NOTIFY to the listener in another process, the median."""
-    tell = "SELECT pg_notify('ping', %s)"
-    return _until_heard(url, times, 0.003, lambda cursor: cursor.execute(tell, (repr(time.monotonic()),)))
+    return _until_heard(url, times, 0.003, "SELECT pg_notify('ping', %s)")
 
 
 def pickup_p50_ms(url: str, times: int, every_s: float) -> float:
@@ -110,13 +109,10 @@ def pickup_p50_ms(url: str, times: int, every_s: float) -> float:
     which need not wait for the disk; the median. Both idle in between."""
     with psycopg.connect(url, autocommit=True) as connection:
         _make_table(connection)
-    insert = lambda cursor: cursor.execute(INSERT_AND_TELL, (repr(time.monotonic()),))  # noqa: E731
-    return _until_heard(url, times, every_s, insert, claims=True)
+    return _until_heard(url, times, every_s, INSERT_AND_TELL, claims=True)
 
 
-def _until_heard(
-    url: str, times: int, every_s: float, tell: Callable[[psycopg.Cursor[Any]], object], *, claims: bool = False
-) -> float:
+def _until_heard(url: str, times: int, every_s: float, tell: str, *, claims: bool = False) -> float:
     spawn = multiprocessing.get_context("spawn")
     heard, ready = spawn.Queue(), spawn.Event()
     listener = spawn.Process(target=_listen, args=(url, times, ready, heard, claims))
@@ -125,7 +121,7 @@ def _until_heard(
     with psycopg.connect(url, autocommit=True, prepare_threshold=0) as connection:
         cursor = connection.cursor()
         for _ in range(times):
-            tell(cursor)
+            cursor.execute(tell.encode(), (repr(time.monotonic()),))
             time.sleep(every_s)
     delays = heard.get(timeout=START_S)
     listener.join()
