@@ -15,14 +15,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 import psutil
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import database, limits, stamps
+from benchmarks import database, goals, kills, limits, stamps
 
 WORKERS, THREADS = 2, 4
 SERVERS = 4
@@ -32,20 +32,6 @@ TOGETHER_JOBS = 30_000
 ROUNDS = 3
 PICKUPS, PICKUP_EVERY_S = 300, 0.02
 URGENT, BACKLOG, BACKLOG_S = 60, 10_000, 0.005
-
-GOALS = {
-    "drain_per_s": ("limit_claim_finish_per_s", 0.28),
-    "enqueue_per_s": ("limit_insert_per_s", 0.75),
-    "enqueue_in_transaction_per_s": (None, 15_000),
-    "enqueue_together_per_s": (None, 15_000),
-    "bulk_per_s": (None, 150_000),
-    "pickup_p50_ms": (None, 1.0),
-    "urgent_p99_ms": (None, 6.0),
-    "claim_ms_1m_ready": ("claim_ms_1k_ready", 1.3),
-    "claim_ms_100k_blocked": ("claim_ms_1k_ready", 1.3),
-    "held_xmin_ratio": (None, 0.9),
-    "four_servers_ratio": (None, 1.0),
-}
 
 # From the end: what has died is at the front, and who looks there walks over it, beside an open transaction for ever.
 _LAST = "SELECT id FROM tandem_job ORDER BY id DESC LIMIT 1"
@@ -75,7 +61,7 @@ def main(as_json: bool, rounds: int) -> None:
         ratios = [mine / plain for mine, plain in zip(found[other], found["drain_per_s"], strict=True)]
         figures[name] = round(statistics.median(ratios), 3)
     if not as_json:
-        _print_table(console, figures)
+        console.print(goals.table(figures))
     click.echo(json.dumps({**figures, **database.describe(server), "cores": os.cpu_count(), "rounds": rounds}))
 
 
@@ -116,11 +102,15 @@ def _measurements(url: str, bench: Bench) -> dict[str, Callable[[], float]]:
         "claim_ms_1k_ready": lambda: bench.claim_ms(ready=1000),
         "claim_ms_1m_ready": lambda: bench.claim_ms(ready=1_000_000),
         "claim_ms_100k_blocked": lambda: bench.claim_ms(ready=1000, blocked=100_000),
+        "killed_worker_again_ms": lambda: kills.worker_again_ms(url, bench),
+        "killed_server_again_ms": lambda: kills.server_again_ms(url, bench),
     }
 
 
 class Bench:
     """The queue on the database of benchmarks.settings."""
+
+    release = "bench"
 
     def __init__(self) -> None:
         from benchmarks import tasks
@@ -129,18 +119,19 @@ class Bench:
         from django_tandem.queue.tasks_api import task_backends
 
         self.tasks = tasks
+        self.lease = lease
         self.backend = task_backends["default"]
         self.cpu_s_per_1k = self.rss_mb_per_worker = 0.0  # of the last drain: all workers together, and the largest
         self.connection = connect("default", purpose="benchmark")
         scheduler.make_partitions(self.connection)
-        fence.activate(self.connection, "bench")
+        fence.activate(self.connection, self.release)
         self.servers = [
             lease.register(
                 self.connection,
                 role="async",
                 host=f"bench {number}",
                 pid=os.getpid(),
-                release="bench",
+                release=self.release,
                 config_digest="",
                 state="active",
             )
@@ -152,13 +143,14 @@ class Bench:
         finished, by the database's clock. No statistics are gathered after the jobs were enqueued."""
         self.empty()
         with self.workers(servers) as workers:
-            self._wait(lambda: self._one(_ARE_UP)[0] == len(workers))
+            self.wait(lambda: self.workers_up() == len(workers))
+            processes = [psutil.Process(worker.pid) for worker in workers]
+            before = _cpu_s(processes)
             self.backend.enqueue_many(self.tasks.nothing, (((), {}) for _ in range(DRAIN_JOBS)))
             self._wait_until_drained()
-            used = [psutil.Process(worker.pid) for worker in workers]
-            self.cpu_s_per_1k = sum(sum(one.cpu_times()[:2]) for one in used) / DRAIN_JOBS * 1000
-            self.rss_mb_per_worker = max(one.memory_info().rss for one in used) / 1e6
-        count, different, seconds = self._one(
+            self.cpu_s_per_1k = (_cpu_s(processes) - before) / DRAIN_JOBS * 1000
+            self.rss_mb_per_worker = max(one.memory_info().rss for one in processes) / 1e6
+        count, different, seconds = self.one(
             "SELECT count(*), count(DISTINCT id), extract(epoch FROM max(finished_at) - min(started_at))::float8"
             " FROM tandem_result"
         )
@@ -227,7 +219,23 @@ class Bench:
 
     def unfinished(self) -> int:
         """Jobs that wait or run."""
-        return int(self._one("SELECT count(*) FROM tandem_job")[0])  # type: ignore[call-overload]
+        return int(self.one("SELECT count(*) FROM tandem_job")[0])
+
+    def workers_up(self) -> int:
+        """Worker processes that are connected."""
+        return int(self.one(_ARE_UP)[0])
+
+    def wait(self, condition: Callable[[], bool], every_s: float = 0.05, within_s: float = 120) -> None:
+        """Wait until `condition` holds. Raises TimeoutError."""
+        deadline = time.monotonic() + within_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the workers did not finish")
+            time.sleep(every_s)
+
+    def one(self, query: str) -> tuple[Any, ...]:
+        """The first row."""
+        return self.connection.execute(query.encode()).fetchone() or ()
 
     def _rate(self, seconds: float) -> float:
         enqueue, done, began = self.tasks.nothing.enqueue, 0, time.monotonic()
@@ -239,16 +247,18 @@ class Bench:
     def _stamps(self, count: int, *, every_s: float, priority: int) -> None:
         task = self.tasks.stamp.using(priority=priority)
         task.enqueue(time.monotonic())
-        self._wait(lambda: len(stamps.read()) == 1)  # the workers are up
+        self.wait(lambda: len(stamps.read()) == 1)  # the workers are up
         time.sleep(1)
         stamps.clear()
         for _ in range(count):
             task.enqueue(time.monotonic())
             time.sleep(every_s)
-        self._wait(lambda: len(stamps.read()) == count)
+        self.wait(lambda: len(stamps.read()) == count)
 
     @contextmanager
     def workers(self, servers: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
+        for server in self.servers[:servers]:
+            self.lease.renew(self.connection, server, "active")
         processes = [
             subprocess.Popen([sys.executable, "-m", "benchmarks.run_worker", str(server), str(THREADS)])
             for server in self.servers[:servers]
@@ -268,32 +278,12 @@ class Bench:
         self.connection.execute("TRUNCATE tandem_result")
 
     def _wait_until_drained(self) -> None:
-        self._wait(lambda: not self._one(_LAST), every_s=0.2)
-
-    def _wait(self, condition: Callable[[], bool], every_s: float = 0.05, within_s: float = 120) -> None:
-        deadline = time.monotonic() + within_s
-        while not condition():
-            if time.monotonic() > deadline:
-                raise TimeoutError("the workers did not finish")
-            time.sleep(every_s)
-
-    def _one(self, query: str) -> tuple[object, ...]:
-        return self.connection.execute(query.encode()).fetchone() or ()
+        self.wait(lambda: not self.one(_LAST), every_s=0.2)
 
 
-def _print_table(console: Console, figures: dict[str, float]) -> None:
-    table = Table("figure", "measured", "goal", "reached")
-    for name, value in figures.items():
-        limit, goal = GOALS.get(name, (None, None))
-        if goal is None:
-            table.add_row(name, f"{value:,.2f}", "", "")
-        elif limit is not None:
-            share = value / figures[limit]
-            table.add_row(name, f"{value:,.2f}", f"{goal} of {limit}", f"{share:.2f}")
-        else:
-            met = value <= goal if name.endswith("_ms") else value >= goal
-            table.add_row(name, f"{value:,.2f}", f"{goal:,}", "yes" if met else "no")
-    console.print(table)
+def _cpu_s(processes: list[psutil.Process]) -> float:
+    """Seconds of processor time that they have used."""
+    return sum(sum(one.cpu_times()[:2]) for one in processes)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,14 @@ def write(sent: float) -> None:
 
 def read(path: str | None = None) -> list[float]:
     """Milliseconds from sent to begun, a stamp each; of TANDEM_BENCH_STAMPS, or of the file at `path`."""
+    return [(began - sent) * 1000 for sent, began in pairs(path)]
+
+
+def pairs(path: str | None = None) -> list[tuple[float, float]]:
+    """What was sent and when it began, a stamp each, from the same files."""
     with open(path or os.environ["TANDEM_BENCH_STAMPS"], "rb") as file:  # noqa: PTH123 - read while others append
         data = file.read()
-    return [(began - sent) * 1000 for sent, began in _stamp.iter_unpack(data[: len(data) // 16 * 16])]
+    return list(_stamp.iter_unpack(data[: len(data) // _stamp.size * _stamp.size]))
 
 
 def clear(path: str | None = None) -> None:

@@ -1,5 +1,6 @@
 """The tasks that the benchmarks run."""
 
+import os
 import time
 
 from benchmarks import stamps
@@ -25,3 +26,11 @@ def pause(seconds):
 @task
 def stamp(sent):
     stamps.write(sent)
+
+
+@task
+def wait_to_be_killed():
+    """Stamp the process. Who begins it again ends it."""
+    stamps.write(os.getpid())
+    if len(stamps.pairs()) == 1:
+        time.sleep(3600)

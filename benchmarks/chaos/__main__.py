@@ -20,7 +20,10 @@ import click
 from rich.console import Console
 
 from benchmarks import database
+from benchmarks.fleet import Fleet
 
+RELEASE = "chaos"
+SETTINGS = "benchmarks.chaos.settings"
 SERVERS = 3
 DRAIN_WITHIN_S = 150.0
 
@@ -38,11 +41,10 @@ def main(minutes: float, seed: int | None, as_json: bool) -> None:
 
     from benchmarks.chaos.account import count
     from benchmarks.chaos.faults import Faults
-    from benchmarks.chaos.fleet import Fleet
     from benchmarks.chaos.load import Load
 
     with tempfile.TemporaryDirectory(prefix="tandem-chaos-") as folder:
-        fleet, load = Fleet(url, Path(folder), SERVERS), Load(seed)
+        fleet, load = Fleet(url, Path(folder), SERVERS, settings=SETTINGS, release=RELEASE), Load(seed)
         faults = Faults(url, fleet, random.Random(seed), console)
         try:
             fleet.start()
@@ -65,7 +67,7 @@ def main(minutes: float, seed: int | None, as_json: bool) -> None:
 
 def _set_up(url: str) -> None:
     os.environ["TANDEM_BENCH_DATABASE_URL"] = url
-    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.chaos.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS
     import django
     from django.core.management import call_command
 
@@ -74,24 +76,24 @@ def _set_up(url: str) -> None:
 
     from django.db import connections
 
-    from benchmarks.chaos import fleet, tasks
+    from benchmarks.chaos import tasks
     from django_tandem.queue import fence, scheduler
     from django_tandem.queue.connect import connect
 
     with connect("default", purpose="chaos") as connection:
         scheduler.make_partitions(connection)
-        fence.activate(connection, fleet.RELEASE)
+        fence.activate(connection, RELEASE)
         connection.execute(tasks.TABLE)
     connections.close_all()  # or the faults would cut this process's own
 
 
-def _come_to_rest(console: Console, fleet: object) -> None:
+def _come_to_rest(console: Console, fleet: Fleet) -> None:
     """Wait until nothing is unfinished, or for DRAIN_WITHIN_S: what then still waits is counted as waiting."""
     from django.db import connection
 
     deadline = time.monotonic() + DRAIN_WITHIN_S
     while time.monotonic() < deadline:
-        fleet.revive()  # type: ignore[attr-defined]
+        fleet.revive()
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM tandem_job")
             (left,) = cursor.fetchone()

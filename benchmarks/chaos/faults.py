@@ -15,7 +15,7 @@ import psutil
 import psycopg
 from rich.console import Console
 
-from benchmarks.chaos.fleet import RELEASE, Fleet
+from benchmarks.fleet import Fleet
 from django_tandem.queue.lease import LEASE
 
 PAUSE_S = (0.2, 2.0)
@@ -66,7 +66,7 @@ class Faults:
         """Wake all that is frozen, set the fence, and start what has ended."""
         for waker in self._wakers:
             waker.join()
-        self._activate(RELEASE)
+        self._activate(self._fleet.release)
         self._fleet.revive()
         self._console.print(", ".join(f"{name} {times}" for name, times in sorted(self._count.items())))
 
@@ -108,7 +108,7 @@ class Faults:
         seconds = self._chance.uniform(0.2, 2.0)
         self._activate("another release")
         time.sleep(seconds)
-        self._activate(RELEASE)
+        self._activate(self._fleet.release)
         return f"the fence named another release for {seconds:.1f} s"
 
     def _stop_server(self) -> str:

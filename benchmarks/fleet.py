@@ -12,16 +12,16 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import click
 import psutil
 
-RELEASE = "chaos"
 START_WITHIN_S, STOP_WITHIN_S = 60, 20
 PROCESSES = 2
 
 _FILE = """
 [app]
-name = "chaos"
-settings = "benchmarks.chaos.settings"
+name = "fleet"
+settings = "{settings}"
 
 [roles.backoffice]
 bind = "unix:{folder}/backoffice.sock"
@@ -37,20 +37,27 @@ FIRST_PORT = 8311
 
 
 class Fleet:
-    """`count` Async Servers on the database at `url`, with their files in `folder`."""
+    """`count` Async Servers of the project with the module `settings`, at `release`, on the database at `url`; their
+    files are in `folder`."""
 
-    def __init__(self, url: str, folder: Path, count: int) -> None:
+    def __init__(self, url: str, folder: Path, count: int, *, settings: str, release: str) -> None:
         self.url = url
+        self.settings = settings
+        self.release = release
         self.folder = folder
         self.servers: list[subprocess.Popen[bytes] | None] = [None] * count
 
     def start(self) -> None:
-        """Start all, and wait until each has its children. Raises TimeoutError."""
+        """Start all, and wait until each has its children. Raises ClickException with the last words of one that does
+        not start."""
         self.revive()
         deadline = time.monotonic() + START_WITHIN_S
-        while any(len(self.family(number)) < 1 + PROCESSES + 1 for number in range(len(self.servers))):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the servers did not start; their logs are in {self.keep_logs()}")
+        while missing := [n for n in range(len(self.servers)) if len(self.family(n)) < 1 + PROCESSES + 1]:
+            ended = [n for n, server in enumerate(self.servers) if server is not None and server.poll() is not None]
+            if ended or time.monotonic() > deadline:
+                log = self._log((ended or missing)[0])
+                words = log.read_text().strip().splitlines()[-1:] or ["it said nothing"]
+                raise click.ClickException(f"a server of the benchmark did not start: {words[0]}")
             time.sleep(0.1)
 
     def revive(self) -> None:
@@ -88,7 +95,7 @@ class Fleet:
 
     def keep_logs(self) -> Path:
         """Copy the servers' logs to where they outlive this run."""
-        kept = Path(tempfile.mkdtemp(prefix="tandem-chaos-logs-"))
+        kept = Path(tempfile.mkdtemp(prefix="tandem-fleet-logs-"))
         for log in self.folder.glob("*.log"):
             shutil.copy(log, kept)
         return kept
@@ -96,16 +103,21 @@ class Fleet:
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         home = self.folder / f"server-{number}"
         home.mkdir(exist_ok=True)
-        (home / "tandem.toml").write_text(_FILE.format(folder=home, port=FIRST_PORT + number, processes=PROCESSES))
-        with (self.folder / f"server-{number}.log").open("ab") as log:
+        (home / "tandem.toml").write_text(
+            _FILE.format(settings=self.settings, folder=home, port=FIRST_PORT + number, processes=PROCESSES)
+        )
+        with self._log(number).open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "django_tandem", "serve", "async", "--config", str(home / "tandem.toml")],
                 stdout=log,
                 stderr=log,
                 env={
                     **os.environ,
-                    "TANDEM_RELEASE": RELEASE,
+                    "TANDEM_RELEASE": self.release,
                     "TANDEM_DATABASE_URL": self.url,
-                    "PYTHONPATH": str(Path(__file__).parent.parent.parent),
+                    "PYTHONPATH": str(Path(__file__).parent.parent),
                 },
             )
+
+    def _log(self, number: int) -> Path:
+        return self.folder / f"server-{number}.log"
