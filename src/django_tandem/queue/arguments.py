@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django_tandem.errors import InvalidJob, InvalidResult, NotJson
@@ -11,6 +11,8 @@ from django_tandem.queue import at_rest
 from django_tandem.queue.tasks_api import normalize_json
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+_SCALARS = {str, int, float, bool, type(None)}
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 
@@ -35,6 +37,29 @@ def dump_arguments(task: str, args: Sequence[Any], kwargs: Mapping[str, Any], ma
             "(TASKS OPTIONS max_bytes); pass an id and let the task read the rest"
         )
     return text
+
+
+def dump_while_plain(pairs: Iterable[Arguments], max_bytes: int) -> Iterator[str]:
+    """The texts of `pairs`, up to the first in which something is of a type that somebody else has written, whose code
+    would run, or of which dump_arguments would raise."""
+    for pair in pairs:
+        try:
+            args, kwargs = pair
+            if not (_is_plain(args) and _is_plain(kwargs)):
+                return
+            text = _encode((args, kwargs))
+        except (TypeError, ValueError, RecursionError):
+            return
+        if len(text) > max_bytes:
+            return
+        yield text
+
+
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return all(map(_is_plain, value.values()))
+    return kind in _SCALARS or (kind in (list, tuple) and all(map(_is_plain, value)))
 
 
 def too_deep(task: str) -> InvalidJob:

@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from django_tandem.errors import AlreadyEnqueued, InvalidJob
 from django_tandem.queue import limits, prepared, spans, stream
-from django_tandem.queue.arguments import Arguments, dump_arguments
+from django_tandem.queue.arguments import Arguments, dump_arguments, dump_while_plain
 from django_tandem.queue.connect import Connection
 from django_tandem.queue.encryption import digest
 from django_tandem.queue.keys import Limit, Unique, limit_key, unique_key
@@ -19,7 +19,7 @@ from django_tandem.queue.options import Options
 from django_tandem.queue.priority import head_start
 from django_tandem.queue.statements import statement
 from django_tandem.queue.states import State
-from django_tandem.queue.stream import copied
+from django_tandem.queue.stream import row, smallint, text, time
 from django_tandem.queue.task import TandemTask
 from django_tandem.queue.tasks_api import Task
 from django_tandem.queue.times import aware, for_django, from_epoch
@@ -199,7 +199,6 @@ def _enqueue_many(
 
 def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options, trace: str | None) -> list[int]:
     path, database = task.module_path, options.database
-    texts = [_stored(dump_arguments(path, *pair, options.max_bytes), options) for pair in pairs]
     keys = [_more(task, *pair, options)["limit_key"] for pair in pairs] if _has_more(task) else []
     ids, now = stream.reserve(database, len(pairs))
     run_after = aware(path, task.run_after, lambda: now)
@@ -210,16 +209,22 @@ def _copy(task: Task[..., Any], pairs: Sequence[Arguments], options: Options, tr
         expires_at = now + task.expires if task.expires else None
         most = task.limit.most if isinstance(task.limit, Limit) else None
     state = State.SCHEDULED if later else State.READY if most is None else State.LIMITED
-    before = "\t".join(map(copied, (task.queue_name, path)))
-    after = "\t".join(map(copied, (task.backend, task.priority, int(state), due, now, run_after, expires_at)))
-    end = "\n" if trace is None else f"\t{copied(trace)}\n"
-    ends = (
-        [f"{after}\t{copied(key)}\t{copied(most)}{end}" for key in keys]
-        if most
-        else [f"{after}\t{stream.NONE}\t{stream.NONE}{end}"] * len(ids)
+    before = text(task.queue_name) + text(path)
+    after = b"".join(
+        [text(task.backend), smallint(task.priority), smallint(state), *map(time, (due, now, run_after, expires_at))]
     )
-    rows = [f"{job}\t{before}\t{copied(text)}\t{end}" for job, text, end in zip(ids, texts, ends, strict=True)]
-    stream.write(database, rows, traced=trace is not None)
+    end = smallint(most) + text(trace)
+    ends = [after + text(key) + end for key in keys] if most else [after + text(None) + end] * len(ids)
+
+    def write(texts: Iterable[str], begin: int = 0) -> int:
+        """As many jobs as there are texts, from the one at `begin` on; how many."""
+        jobs = zip(ids[begin:], texts, ends[begin:], strict=False)
+        return stream.write(database, (row(job) + before + text(_stored(one, options)) + end for job, one, end in jobs))
+
+    # PostgreSQL writes while the next texts are made. Others' code, which may ask the database, has run before.
+    written = write(dump_while_plain(pairs, options.max_bytes))
+    if written < len(pairs):
+        write([dump_arguments(path, *pair, options.max_bytes) for pair in pairs[written:]], written)
     if state is State.READY:
         stream.announce(database, task.queue_name, due, task.priority)
     if most:

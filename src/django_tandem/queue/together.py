@@ -15,6 +15,7 @@ from django.db import connections, transaction
 from django_tandem.queue import stream
 from django_tandem.queue.options import queue_database
 from django_tandem.queue.states import State
+from django_tandem.queue.stream import row, smallint, text, time
 
 # Written before the block's end where there are more, so that memory stays bounded.
 MOST_WAITING = 10_000
@@ -69,11 +70,11 @@ class _Block:
         self.within = _savepoints(wrapper)
         self.tells: list[Callable[[], object]] = []
         self._database = database
-        self._rows: list[str] = []
+        self._rows: list[bytes] = []
         # The earliest due by queue and priority, of what is not announced.
         self._ready: dict[tuple[str, int], datetime] = {}
         # By queue, task, backend and priority: see _kind.
-        self._kinds: dict[tuple[str, str, str, int], tuple[str, str]] = {}
+        self._kinds: dict[tuple[str, str, str, int], tuple[bytes, bytes]] = {}
         self._ids: deque[int] = deque()
         self._next = FEW_IDS
         # The database's time, and the monotonic one when it told that.
@@ -95,8 +96,9 @@ class _Block:
             self._kinds[kind] = _kind(*kind)
             self._ready.setdefault((job["queue"], job["priority"]), due)
         before, after = self._kinds[kind]
-        arguments, traced = stream.copied(job["arguments"]), stream.copied(trace)
-        self._rows.append(f"{job_id}{before}{arguments}{after}{due}\t{at}{_PLAIN}{traced}\n")
+        self._rows.append(
+            row(job_id) + before + text(job["arguments"]) + after + time(due) + time(at) + _PLAIN + text(trace)
+        )
         if len(self._rows) >= MOST_WAITING:
             self.write()
         return job_id, at
@@ -105,7 +107,7 @@ class _Block:
         """Write what waits. Where that fails it goes on waiting: the block's end, which writes too, fails then as well,
         whoever has caught the first error."""
         if self._rows:
-            stream.write(self._database, self._rows, traced=True)
+            stream.write(self._database, self._rows)
             self._rows = []
         for (queue, priority), due in self._ready.items():
             stream.announce(self._database, queue, due, priority)
@@ -113,14 +115,13 @@ class _Block:
         self._kinds.clear()
 
 
-# Without run_after, expires_at, a limit's key and number; what is before a row's trace.
-_PLAIN = "\t".join(("", *4 * [stream.NONE], ""))
+# Without run_after, expires_at, a limit's key and number.
+_PLAIN = time(None) + time(None) + text(None) + smallint(None)
 
 
-def _kind(queue: str, task: str, backend: str, priority: int) -> tuple[str, str]:
+def _kind(queue: str, task: str, backend: str, priority: int) -> tuple[bytes, bytes]:
     """What the rows of all such jobs have in common: before their arguments, and after them."""
-    before = "\t".join(("", stream.copied(queue), stream.copied(task), ""))
-    return before, "\t".join(("", stream.copied(backend), str(priority), str(int(State.READY)), ""))
+    return text(queue) + text(task), text(backend) + smallint(priority) + smallint(State.READY)
 
 
 # By Django's wrapper, which belongs to one thread.

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import IntegrityError, connections, transaction
+from django.db import connections, transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -232,41 +232,6 @@ def test_a_job_for_later_is_outside_the_ready_ones_whatever_its_priority(jobs):
     assert (past["state"], past["enqueued_at"] - past["due"]) == (1, timedelta(seconds=10))
 
 
-def test_many_ids_are_in_the_order_of_the_arguments(jobs, monkeypatch):
-    monkeypatch.setattr(enqueue, "COPY_BATCH", 3)
-    ids = many(tasks.special, (((n,), {"n": n}) for n in range(8)))
-    assert ids == [str(job["id"]) for job in jobs()]
-    assert [arguments(job) for job in jobs()] == [([n], {"n": n}) for n in range(8)]
-    assert {(job["queue"], job["priority"], job["state"], job["attempt"]) for job in jobs()} == {("special", 7, 1, 0)}
-    assert tasks.special.get_result(ids[5]).args == [5]
-    assert many(shared.add, []) == []
-
-
-def test_many_are_all_written_or_none(jobs, monkeypatch):
-    monkeypatch.setattr(enqueue, "COPY_BATCH", 2)
-    with pytest.raises(TypeError, match=r"args\[0\] is of type set"):
-        many(shared.add, [((n,), {}) for n in (1, 2, 3, 4, {5})])
-    assert jobs() == []
-
-
-def test_many_that_are_refused_leave_the_open_transaction_as_it_was(jobs, monkeypatch):
-    monkeypatch.setattr(enqueue, "COPY_BATCH", 2)
-    with transaction.atomic():
-        shared.add.enqueue("before")
-        with pytest.raises(TypeError, match="is of type set"):
-            many(shared.add, [((n,), {}) for n in (1, 2, 3, {5})])
-        shared.add.enqueue("after")
-    assert [arguments(job)[0] for job in jobs()] == [["before"], ["after"]]
-
-
-def test_many_refuse_a_task_that_the_backend_cannot_take(settings, jobs):
-    elsewhere = shared.add.using(queue_name="elsewhere")
-    settings.TASKS = {"default": {"BACKEND": BACKEND, "QUEUES": ["default"]}}
-    with pytest.raises(InvalidTask):
-        many(elsewhere, [((1,), {})])
-    assert jobs() == []
-
-
 # Whatever a person may type; what the formats of JSON and of COPY treat in a special way comes often.
 texts = st.text(st.characters() | st.sampled_from("\t\n\r\\\x00\"'.N\x7f\u2028é漢🂡"), max_size=20)
 values = st.recursive(
@@ -298,13 +263,3 @@ def test_a_queue_may_have_any_name(jobs, hand, queue):
     many(task, [((), {})])
     assert [job["queue"] for job in jobs()] == [queue, queue]
     assert len(hand.work(2, queues=(queue,))) == 2
-
-
-def test_what_the_database_says_to_a_stream_is_an_error_of_djangos(database):
-    database.execute("ALTER TABLE tandem_job ADD CONSTRAINT nothing_more CHECK (false) NOT VALID")
-    try:
-        with pytest.raises(IntegrityError, match="nothing_more"):
-            many(shared.add, [((1,), {})])
-    finally:
-        database.execute("ALTER TABLE tandem_job DROP CONSTRAINT nothing_more")
-    assert len(many(shared.add, [((1,), {})])) == 1

@@ -62,11 +62,10 @@ SELECT array_agg(nextval('tandem_job_id_seq')), extract(epoch FROM statement_tim
 
 -- name: copy
 -- Many jobs as one stream.
-COPY tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at, limit_key, limit_most) FROM STDIN;
-
--- name: copy_traced
--- The same, with the trace in which all of them were enqueued.
-COPY tandem_job (id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at, limit_key, limit_most, trace) FROM STDIN;
+COPY tandem_job (
+    id, queue, task, arguments, backend, priority, state, due, enqueued_at, run_after, expires_at, limit_key, limit_most,
+    trace
+) FROM STDIN WITH (FORMAT binary);
 
 -- name: announce
 -- Tell the workers of a queue the earliest due, and the highest priority, of what became ready.
