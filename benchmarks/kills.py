@@ -26,13 +26,13 @@ KILLS = 5
 FRESH_S = 0.3
 
 
-def worker_again_ms(url: str, bench: Bench) -> float:
+def worker_again_ms(bench: Bench) -> float:
     """Of a worker process, killed -9 while its siblings live."""
-    with _fleet(url, bench, servers=1):
+    with _fleet(bench, servers=1):
         return max(_again_ms(bench, lambda pid: [psutil.Process(pid)]) for _ in range(KILLS))
 
 
-def server_again_ms(url: str, bench: Bench) -> float:
+def server_again_ms(bench: Bench) -> float:
     """Of a server all of whose processes are killed, so that nobody can say that it died, as when its machine is lost.
     Just after a sign of life: when it takes longest to notice."""
 
@@ -41,7 +41,7 @@ def server_again_ms(url: str, bench: Bench) -> float:
         families = [fleet.family(number) for number in range(len(fleet.servers))]
         return next(family for family in families if psutil.Process(pid) in family)
 
-    with _fleet(url, bench, servers=2) as fleet:
+    with _fleet(bench, servers=2) as fleet:
         return _again_ms(bench, server_of)
 
 
@@ -72,11 +72,11 @@ def _is_fresh(bench: Bench) -> bool:
 
 
 @contextmanager
-def _fleet(url: str, bench: Bench, servers: int) -> Iterator[Fleet]:
+def _fleet(bench: Bench, servers: int) -> Iterator[Fleet]:
     """So many servers, with all their workers up."""
     bench.empty()
     with tempfile.TemporaryDirectory(prefix="tandem-kills-") as folder:
-        fleet = Fleet(url, Path(folder), servers, settings="benchmarks.settings", release=bench.release)
+        fleet = Fleet(bench.url, Path(folder), servers, settings="benchmarks.settings", release=bench.release)
         try:
             fleet.start()
             bench.wait(lambda: bench.workers_up() == servers * PROCESSES)

@@ -54,12 +54,6 @@ def main(as_json: bool, rounds: int) -> None:
             found[name].append(take())
             console.print(f"round {number} of {rounds}: {name} {found[name][-1]:,.2f}")
     figures = {name: round(statistics.median(values), 3) for name, values in found.items()}
-    for name, other in (
-        ("held_xmin_ratio", "held_xmin_drain_per_s"),
-        ("four_servers_ratio", "four_servers_drain_per_s"),
-    ):
-        ratios = [mine / plain for mine, plain in zip(found[other], found["drain_per_s"], strict=True)]
-        figures[name] = round(statistics.median(ratios), 3)
     if not as_json:
         console.print(goals.table(figures))
     click.echo(json.dumps({**figures, **database.describe(server), "cores": os.cpu_count(), "rounds": rounds}))
@@ -76,18 +70,18 @@ def prepare(url: str) -> Bench:
 
     django.setup()
     call_command("migrate", verbosity=0)
-    return Bench()
+    return Bench(url)
 
 
 def _measurements(url: str, bench: Bench) -> dict[str, Callable[[], float]]:
     """All figures by name, in the order in which a round takes them: limit and queue side by side."""
     return {
-        "held_xmin_drain_per_s": bench.drain_beside_a_transaction_per_s,
         "limit_claim_finish_per_s": lambda: limits.claim_finish_per_s(url),
         "drain_per_s": bench.drain_per_s,
         "cpu_s_per_1k": lambda: bench.cpu_s_per_1k,
         "rss_mb_per_worker": lambda: bench.rss_mb_per_worker,
-        "four_servers_drain_per_s": lambda: bench.drain_per_s(SERVERS),
+        "held_xmin_ratio": lambda: bench.against_drains(bench.drain_beside_a_transaction_per_s),
+        "four_servers_ratio": lambda: bench.against_drains(lambda: bench.drain_per_s(SERVERS)),
         "limit_insert_per_s": lambda: limits.insert_per_s(url),
         "enqueue_per_s": bench.enqueue_per_s,
         "limit_insert_in_transaction_per_s": lambda: limits.insert_in_transaction_per_s(url),
@@ -102,8 +96,8 @@ def _measurements(url: str, bench: Bench) -> dict[str, Callable[[], float]]:
         "claim_ms_1k_ready": lambda: bench.claim_ms(ready=1000),
         "claim_ms_1m_ready": lambda: bench.claim_ms(ready=1_000_000),
         "claim_ms_100k_blocked": lambda: bench.claim_ms(ready=1000, blocked=100_000),
-        "killed_worker_again_ms": lambda: kills.worker_again_ms(url, bench),
-        "killed_server_again_ms": lambda: kills.server_again_ms(url, bench),
+        "killed_worker_again_ms": lambda: kills.worker_again_ms(bench),
+        "killed_server_again_ms": lambda: kills.server_again_ms(bench),
     }
 
 
@@ -112,12 +106,13 @@ class Bench:
 
     release = "bench"
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         from benchmarks import tasks
         from django_tandem.queue import fence, lease, scheduler
         from django_tandem.queue.connect import connect
         from django_tandem.queue.tasks_api import task_backends
 
+        self.url = url
         self.tasks = tasks
         self.lease = lease
         self.backend = task_backends["default"]
@@ -159,17 +154,27 @@ class Bench:
 
     def drain_beside_a_transaction_per_s(self) -> float:
         """The same while another transaction holds back the horizon of vacuum from before the jobs were enqueued."""
-        with psycopg.connect(os.environ["TANDEM_BENCH_DATABASE_URL"]) as other:
+        with psycopg.connect(self.url) as other:
             other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             other.execute("SELECT pg_current_xact_id()")
             return self.drain_per_s()
+
+    def against_drains(self, other: Callable[[], float]) -> float:
+        """What `other` measures, as a share of the drain before it and the one after: the machine is faster in one
+        minute than in the next."""
+        rates = []
+        for measure in (self.drain_per_s, other, self.drain_per_s):
+            database.settle(self.url)
+            rates.append(measure())
+        before, measured, after = rates
+        return 2 * measured / (before + after)
 
     def claim_ms(self, ready: int, blocked: int = 0) -> float:
         """See benchmarks.claims."""
         self.empty()
         from benchmarks import claims
 
-        return claims.claim_ms(self.connection, self.servers[0], ready=ready, blocked=blocked)
+        return claims.claim_ms(self.url, self.connection, self.servers[0], ready=ready, blocked=blocked)
 
     def enqueue_per_s(self, seconds: float = limits.SECONDS) -> float:
         """Jobs enqueued a second, one by one, each in a commit of its own."""
