@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from typing import Any
 
 from benchmarks import database, tasks
 from django_tandem.queue import claim, fence
@@ -18,10 +19,10 @@ WORKER = 1  # nobody's process id
 
 def claim_ms(url: str, connection: Connection, server: int, *, ready: int, blocked: int = 0) -> float:
     """Milliseconds, the median, to claim one job while `ready` others are ready and `blocked` wait for a limit."""
-    enqueue_many = task_backends["default"].enqueue_many
+    backend: Any = task_backends["default"]
     if blocked:
-        enqueue_many(tasks.limited, (((number,), {}) for number in range(blocked)))
-    enqueue_many(tasks.nothing, (((), {}) for _ in range(ready + CLAIMS)))
+        backend.enqueue_many(tasks.limited, (((number,), {}) for number in range(blocked)))
+    backend.enqueue_many(tasks.nothing, (((), {}) for _ in range(ready + CLAIMS)))
     database.settle(url)  # or it is the writing of a million rows that is measured
     owner, epoch, horizons = Owner(server, WORKER), fence.read(connection).epoch, Horizons(["default"])
     taken = []

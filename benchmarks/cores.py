@@ -88,7 +88,7 @@ class DatabaseCores:
             self._move(pid, self._all)
 
     def _cores(self, user: str | None, kind: str) -> list[int]:
-        if user in self._owners:
+        if user is not None and user in self._owners:
             return self._owners[user]
         return self._writers if kind != "client backend" else []
 

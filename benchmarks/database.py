@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from django_tandem.processes.postgres import start_embedded
 
@@ -25,7 +25,7 @@ def fresh(address: str, name: str) -> str:
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return make_conninfo(**{**conninfo_to_dict(address), "dbname": name})
+    return make_conninfo(address, dbname=name)
 
 
 def settle(address: str, within_s: float = 30.0) -> None:

@@ -68,7 +68,7 @@ def _is_fresh(bench: Bench) -> bool:
         "SELECT extract(epoch FROM clock_timestamp() - heartbeat_at)::float8 FROM tandem_server"
         " WHERE id = (SELECT server FROM tandem_job)"
     )
-    return age[0] < FRESH_S
+    return bool(age[0] < FRESH_S)
 
 
 @contextmanager

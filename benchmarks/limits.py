@@ -123,7 +123,7 @@ def _until_heard(url: str, times: int, every_s: float, tell: str, *, claims: boo
         for _ in range(times):
             cursor.execute(tell.encode(), (repr(time.monotonic()),))
             time.sleep(every_s)
-    delays = heard.get(timeout=START_S)
+    delays: list[float] = heard.get(timeout=START_S)
     listener.join()
     return statistics.median(delays)
 
@@ -156,4 +156,4 @@ def _repeat(url: str, rows: int, insert: Callable[[psycopg.Cursor[Any]], object]
 
 def _make_table(connection: psycopg.Connection[Any]) -> None:
     for statement in TABLE.strip().split(";")[:-1]:
-        connection.execute(statement)  # type: ignore[arg-type]
+        connection.execute(statement.encode())

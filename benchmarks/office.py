@@ -14,12 +14,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from benchmarks import cores, load
 from django_tandem.queue import fence
@@ -53,7 +54,7 @@ class Office:
         self.address = address
         self.release = release
         self.home = home
-        self.url = make_conninfo(**{**conninfo_to_dict(address), "dbname": name})
+        self.url = make_conninfo(address, dbname=name)
         self._name = name
         self._log = log
 
@@ -77,7 +78,7 @@ class Office:
         with self.connect() as connection:
             fence.activate(connection, self.release)
 
-    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection to the office's database."""
         return psycopg.connect(self.url, autocommit=True)
 
@@ -169,8 +170,7 @@ class Office:
         return load.log_in(BASE, CLERK, PASSWORD)
 
     def _as(self, user: str) -> str:
-        parts = {**conninfo_to_dict(self.url), "user": user}
-        return make_conninfo(**parts)
+        return make_conninfo(self.url, user=user)
 
     def _server(
         self, role: str, user: str, on: list[int], ready: str, file: str = "tandem.toml", **more: str

@@ -115,7 +115,7 @@ class Bench:
         self.url = url
         self.tasks = tasks
         self.lease = lease
-        self.backend = task_backends["default"]
+        self.backend: Any = task_backends["default"]
         self.cpu_s_per_1k = self.rss_mb_per_worker = 0.0  # of the last drain: all workers together, and the largest
         self.connection = connect("default", purpose="benchmark")
         scheduler.make_partitions(self.connection)
@@ -150,7 +150,7 @@ class Bench:
             " FROM tandem_result"
         )
         assert count == different == DRAIN_JOBS
-        return count / seconds
+        return float(count / seconds)
 
     def drain_beside_a_transaction_per_s(self) -> float:
         """The same while another transaction holds back the horizon of vacuum from before the jobs were enqueued."""

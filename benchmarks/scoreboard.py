@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from rich import box
@@ -67,7 +68,7 @@ class Phase:
 class Scoreboard:
     """Shows phases as they go on. A context: it redraws itself until it is closed."""
 
-    def __init__(self, console: Console, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    def __init__(self, console: Console, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self._console = console
         self._connection = connection
         self._phases: list[Phase] = []
@@ -131,8 +132,8 @@ class Scoreboard:
         parameters = {"since": phase.since}
         phase.load = os.getloadavg()[0]
         phase.seconds = (datetime.now(timezone.utc) - phase.since).total_seconds()
-        (phase.done,) = self._connection.execute(WORK_DONE.encode(), parameters).fetchone()
-        (phase.urgent_ms,) = self._connection.execute(URGENT_MS.encode(), parameters).fetchone()
+        (phase.done,) = self._connection.execute(WORK_DONE.encode(), parameters).fetchone() or (0,)
+        (phase.urgent_ms,) = self._connection.execute(URGENT_MS.encode(), parameters).fetchone() or (None,)
 
     def _table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD, title="pages, and the work behind them", title_justify="left")

@@ -1,6 +1,7 @@
 """Settings of the benchmarks' own small project: no-op tasks, no log lines, one database."""
 
 import os
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -20,5 +21,5 @@ SECRET_KEY = "only for benchmarks"  # noqa: S105
 USE_TZ = True
 INSTALLED_APPS = ["django_tandem.queue", "django_tandem.monitor"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-TASKS = {"default": {"BACKEND": "django_tandem.queue.backend.TandemBackend"}}
+TASKS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django_tandem.queue.backend.TandemBackend"}}
 LOGGING_CONFIG = None

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.db import Error, connections, transaction
 
@@ -67,7 +68,8 @@ class Load:
 
     def _in_bulk(self, chance: random.Random) -> None:
         tokens = [next(self._tokens) for _ in range(BULK)]
-        made = task_backends["default"].enqueue_many(tasks.nothing, [((token,), {}) for token in tokens])
+        backend: Any = task_backends["default"]
+        made = backend.enqueue_many(tasks.nothing, [((token,), {}) for token in tokens])
         self.enqueued |= {int(one) for one in made}
 
     def _cancel_one(self, chance: random.Random) -> None:

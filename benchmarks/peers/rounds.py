@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ def install(
     server: str,
     folder: Path,
     running: ExitStack,
-) -> tuple[list[Subject], dict[str, str]]:
+) -> tuple[list[InstalledPeer], dict[str, str]]:
     """Those of `entries` that can be measured, and why the others cannot. A Redis that one needs runs until `running`
     is closed."""
     there: dict[str, Any] = {"postgresql": brokers.Postgresql(server)}
-    subjects: list[Subject] = []
+    subjects: list[InstalledPeer] = []
     missing: dict[str, str] = {}
     for entry in entries:
         try:
@@ -41,7 +41,7 @@ def install(
     return subjects, missing
 
 
-def take(subjects: list[Subject], rounds: int, report: Report) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+def take(subjects: Sequence[Subject], rounds: int, report: Report) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The median of each figure of each subject by its name, and why a subject has none at all.
 
     A figure that failed is not tried again; it is null, or of the rounds before, and `reasons` says why.
