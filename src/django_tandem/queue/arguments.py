@@ -44,9 +44,9 @@ def dump_while_plain(pairs: Iterable[Arguments], max_bytes: int) -> Iterator[str
     would run, or of which dump_arguments would raise."""
     for pair in pairs:
         try:
-            args, kwargs = pair
-            if not (_is_plain(args) and _is_plain(kwargs)):
+            if not _is_plain(pair):
                 return
+            args, kwargs = pair
             text = _encode((args, kwargs))
         except (TypeError, ValueError, RecursionError):
             return

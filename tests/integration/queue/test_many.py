@@ -103,6 +103,15 @@ def test_a_strange_argument_has_its_place_among_the_others(jobs, monkeypatch, st
     assert [arguments(job)[0] for job in jobs()] == [[one] for one in kept]
 
 
+def test_a_strange_pair_has_its_place_too(jobs):
+    class AskedPair:
+        def __iter__(self):
+            return iter(([asked(1)], {}))
+
+    many(tasks.echo, [((0,), {}), AskedPair(), ((2,), {})])
+    assert [arguments(job)[0] for job in jobs()] == [[0], [1], [2]]
+
+
 def test_one_too_long_is_named_and_none_is_written(jobs, monkeypatch):
     monkeypatch.setattr(stream, "CHUNK", 2)
     with pytest.raises(InvalidJob, match=r"echo: its arguments are 2000009 bytes as JSON, expected at most"):
@@ -123,11 +132,12 @@ def test_numbers_and_times_are_what_they_are_one_by_one(jobs, priority, run_afte
     assert {name: other[name] for name in other.keys() - ours} == {name: one[name] for name in one.keys() - ours}
 
 
-def test_what_the_database_says_to_a_stream_is_an_error_of_djangos(database):
+@pytest.mark.parametrize("count", [1, 20_000])
+def test_what_the_database_says_to_a_stream_is_an_error_of_djangos(database, count):
     database.execute("ALTER TABLE tandem_job ADD CONSTRAINT nothing_more CHECK (false) NOT VALID")
     try:
         with pytest.raises(IntegrityError, match="nothing_more"):
-            many(shared.add, [((1,), {})])
+            many(shared.add, [((1,), {})] * count)
     finally:
         database.execute("ALTER TABLE tandem_job DROP CONSTRAINT nothing_more")
     assert len(many(shared.add, [((1,), {})])) == 1
