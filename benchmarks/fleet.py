@@ -57,7 +57,7 @@ class Fleet:
             if ended or time.monotonic() > deadline:
                 log = self._log((ended or missing)[0])
                 words = log.read_text().strip().splitlines()[-1:] or ["it said nothing"]
-                raise click.ClickException(f"a server of the benchmark did not start: {words[0]}")
+                raise click.ClickException(f"a server did not start: {words[0]} (logs: {self.keep_logs()})")
             time.sleep(0.1)
 
     def revive(self) -> None:
